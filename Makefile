@@ -1,0 +1,35 @@
+# One word a task, one line a word. `tools/run` sets up whatever is missing first.
+.DEFAULT_GOAL := help
+export PYTHON
+
+lab:         ## open the course in JupyterLab
+	@tools/run course start
+
+test:        ## run everything that is tested: the package, the notebooks, the browser
+	@tools/run --dev pytest
+
+build:       ## make notebooks/, labs/ and solutions/ from lessons/
+	@tools/run --dev python -m kmscourse.authoring build
+
+bench:       ## measure what the course promises to be fast
+	@tools/run --dev python -m benchmarks
+
+lint:        ## check style and the direction of imports, and say what to change
+	@tools/run --dev sh -c 'ruff check && ruff format --check && lint-imports'
+
+types:       ## check the types
+	@tools/run --dev mypy
+
+format:      ## put the code into shape
+	@tools/run --dev sh -c 'ruff check --fix --quiet; ruff format'
+
+environment: ## write environment.yml (conda, Binder) from uv.lock
+	@tools/run --dev python tools/environment.py
+
+clean:       ## remove what the tools made; my-work/ stays
+	@rm -rf .venv .uv .jupyter .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+help:        ## list these
+	@awk -F ': *## ' '/^[a-z]+: *## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: lab test build bench lint types format environment clean help
