@@ -59,7 +59,7 @@ options
     form (all with a full stop or none), and none says "all of the above".
 facts
     Ids of the register (`kmscourse.facts`) that the answer rests on. Every number in a question
-    stands in one of them.
+    stands in one of them. Empty (`[]`) only where a question is about the course itself.
 sources, as_of
     Where it can be read, and the day on which that was so (`YYYY-MM-DD`).
 as_of_note

@@ -61,7 +61,7 @@ class Question(_Strict):
     kind: Literal["single", "multiple"]
     stem: Prose
     options: Annotated[list[Option], Field(min_length=4, max_length=7)]
-    facts: Annotated[list[str], Field(min_length=1)]
+    facts: list[str]
     sources: Annotated[list[Prose], Field(min_length=1)]
     as_of: Annotated[datetime.date, Field(strict=False)]
     as_of_note: Prose | None = None

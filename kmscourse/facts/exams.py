@@ -105,11 +105,6 @@ def get(code: str) -> Exam:
     raise FactError(f"There is no exam {code!r}. There is: {known}.")
 
 
-def rules() -> tuple[str, ...]:
-    """What holds for every exam: how it is scored, what an unanswered question costs."""
-    return tuple(_file()["rules"]["statements"])
-
-
 def _exam(entry: dict[str, Any]) -> Exam:
     counts = entry.pop("questions")
     return Exam(

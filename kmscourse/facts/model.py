@@ -6,6 +6,7 @@ value, its source and its date, so that nobody has to believe a number.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -40,8 +41,8 @@ class Fact:
     """One thing that is so, in our own words.
 
     `as_of` is the date of the source, not of our reading; it is free text where the source has no
-    exact date. `study_notes` is what the notes the course grew from say about it; `changed` is true
-    where they are out of date or incomplete.
+    exact date. `study_notes` is what common study notes say about it; `changed` is true where
+    they are out of date or incomplete.
     """
 
     id: str
@@ -67,15 +68,15 @@ class Fact:
         return _DOUBT[self.confidence]
 
     def __repr__(self) -> str:
-        shown = f" = {_plain(self.value, self.unit)}" if self.value is not None else ""
+        shown = f" = {plain(self.value, self.unit)}" if self.value is not None else ""
         mark = "" if self.confidence == "sourced" else f" [{self.confidence}]"
         return f"<{type(self).__name__} {self.id}{shown}{mark}>"
 
     def __str__(self) -> str:
         """Several lines: sentence, value, source with date, and what is doubtful."""
-        lines = [f"{self.id}  {self.statement}"]
+        lines = textwrap.wrap(f"{self.id}  {self.statement}", 96)
         if self.value is not None:
-            lines.append(f"  Value:  {_plain(self.value, self.unit)}")
+            lines.append(f"  Value:  {plain(self.value, self.unit)}")
         lines.append(f"  Source: {self.source}")
         lines.append(f"  As of:  {self.as_of or 'no date'}")
         if self.doubt:
@@ -93,7 +94,7 @@ class Fact:
     def _html(self) -> str:
         rows = []
         if self.value is not None:
-            rows.append(("Value", f"<strong>{escape(_plain(self.value, self.unit))}</strong>"))
+            rows.append(("Value", f"<strong>{escape(plain(self.value, self.unit))}</strong>"))
         rows.append(("Source", "<br>".join(_linked(s) for s in self.sources) or "from memory"))
         rows.append(("As of", escape(self.as_of or "no date")))
         if self.doubt:
@@ -129,10 +130,11 @@ class Figure(Fact):
 
     def __repr__(self) -> str:
         mark = "" if self.confidence == "sourced" else f" [{self.confidence}]"
-        return f"<Figure {self.name} = {_plain(self.value, self.unit)} ({self.id}){mark}>"
+        return f"<Figure {self.name} = {plain(self.value, self.unit)} ({self.id}){mark}>"
 
 
-def _plain(value: Value, unit: str | None = None) -> str:
+def plain(value: Value, unit: str | None = None) -> str:
+    """A value as text: 4,096 bytes; min: 90, max: 2,560 days."""
     if isinstance(value, Decimal):
         text = f"{value:,f}"
     elif isinstance(value, str):
@@ -145,7 +147,7 @@ def _plain(value: Value, unit: str | None = None) -> str:
 
 
 def _nested(value: Value) -> str:
-    return _plain(value) if isinstance(value, Decimal | str) else f"({_plain(value)})"
+    return plain(value) if isinstance(value, Decimal | str) else f"({plain(value)})"
 
 
 def _linked(source: str) -> str:
