@@ -1,0 +1,78 @@
+"""One API call, as the simulated AWS sees it on its way through the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+    from kmscourse.cloud.identity import Principal
+
+
+@dataclass(slots=True)
+class Call:
+    """What is asked, by whom, and how it got here.
+
+    Attributes:
+        service: the service as botocore names it, e.g. ``"kms"``.
+        operation: the API operation, e.g. ``"Decrypt"``.
+        parameters: as in boto3: blobs are bytes, timestamps are datetimes.
+        region: the Region whose endpoint was called.
+        access_key: the access key id of the signature; None for an unsigned request.
+        session_token: what came in ``X-Amz-Security-Token``, if anything.
+        caller: who signed it; set by the gateway once it knows.
+        http: the request on the wire; None for a call that a service makes.
+        secure: whether it came over TLS.
+        via: the services that pass the caller's identity on, first to last, as service
+            principals (forward access sessions): S3 asking KMS for a data key has
+            ``("s3.amazonaws.com",)``.
+    """
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+    region: str
+    request_id: str
+    time: datetime
+    access_key: str | None = None
+    session_token: str | None = None
+    caller: Principal = field(default=None)  # type: ignore[assignment]
+    http: AWSPreparedRequest | None = None
+    secure: bool = True
+    user_agent: str = ""
+    source_ip: str = "127.0.0.1"
+    via: tuple[str, ...] = ()
+    #: What services note for the trail: the resources touched, additionalEventData.
+    noted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The account of whoever calls."""
+        return self.caller.account
+
+    @property
+    def action(self) -> str:
+        """The call as policies write it, e.g. ``kms:Decrypt``."""
+        return f"{self.service}:{self.operation}"
+
+    def on_behalf(
+        self, service: str, operation: str, parameters: dict[str, Any], *, via: str, request_id: str
+    ) -> Call:
+        """The call that a service makes to another with this caller's identity.
+
+        Args:
+            via: the service that passes the identity on, e.g. ``"s3"``.
+        """
+        return replace(
+            self,
+            service=service,
+            operation=operation,
+            parameters=parameters,
+            request_id=request_id,
+            http=None,
+            via=(*self.via, f"{via}.amazonaws.com"),
+            noted={},
+        )

@@ -1,0 +1,174 @@
+"""The gateway: what happens to every request, whichever client makes it.
+
+    request -> who is calling? -> may they?   -> do it     -> write it down -> count it
+               identity           permissions    kms, moto    trail            meter
+
+Read `Gateway.serve` for the sequence; each step has a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Protocol
+
+from botocore.awsrequest import AWSPreparedRequest
+
+from kmscourse.cloud import at_rest, permissions, protocol, sts, validation
+from kmscourse.cloud.authorization import Decision
+from kmscourse.cloud.call import Call
+from kmscourse.cloud.clock import Clock
+from kmscourse.cloud.errors import AWSError, OfflineError
+from kmscourse.cloud.identity import Identity
+from kmscourse.cloud.kms import KMS
+from kmscourse.cloud.meter import Meter
+from kmscourse.cloud.moto_door import MotoDoor
+from kmscourse.cloud.permissions import Permission
+from kmscourse.cloud.protocol import Response
+from kmscourse.cloud.randomness import Randomness
+from kmscourse.cloud.trail import Trail
+
+#: How many refusals can be explained afterwards.
+_REMEMBERED = 1000
+
+
+class Service(Protocol):
+    """A service that is ours to answer."""
+
+    def needs(self, call: Call) -> list[Permission]:
+        """The permissions that a call needs."""
+
+    def perform(self, call: Call) -> dict[str, Any]:
+        """Carry out a call that was found to be allowed."""
+
+
+class Gateway:
+    """Where every request of every client arrives.
+
+    Attributes:
+        door: the doorway to moto, for what moto does right; set once it stands.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        identity: Identity,
+        kms: KMS,
+        trail: Trail,
+        meter: Meter,
+    ) -> None:
+        self.clock, self.random = clock, randomness
+        self.identity, self.kms, self.trail, self.meter = identity, kms, trail, meter
+        self.door: MotoDoor
+        self._ours: dict[str, Service] = {"kms": kms}
+        self._refusals: OrderedDict[str, Decision] = OrderedDict()
+
+    def handle(self, http: AWSPreparedRequest) -> Response:
+        """Answer one HTTP request to an AWS endpoint."""
+        self.clock.tick()
+        envelope = protocol.open_envelope(http)
+        if not envelope.service:
+            raise OfflineError(
+                f"Refused to connect to {http.url.partition('?')[0]}: while the simulated AWS is "
+                "running, nothing leaves this machine. cloud.stop() ends the simulation."
+            )
+        call = Call(
+            service=envelope.service,
+            operation="",
+            parameters={},
+            region=envelope.region,
+            request_id=self.random.uuid(),
+            time=self.clock.now(),
+            access_key=envelope.access_key,
+            session_token=envelope.session_token,
+            http=http,
+            secure=envelope.secure,
+            user_agent=envelope.user_agent,
+        )
+        try:
+            call.operation, call.parameters = protocol.read(http, envelope)
+            answer = self.serve(call)
+        except AWSError as error:
+            return protocol.refuse(call.service, call.operation, error, call.request_id)
+        if isinstance(answer, Response):
+            return answer
+        return protocol.respond(call.service, call.operation, answer, call.request_id)
+
+    def serve(self, call: Call) -> dict[str, Any] | Response:
+        """The way of a call, whether it came over HTTP or from a service.
+
+        Returns:
+            The result of a service that is ours, or the response that moto wrote.
+
+        Raises:
+            AWSError: in AWS's words, for what is refused or fails.
+        """
+        answer: dict[str, Any] | Response | None = None
+        failure: AWSError | None = None
+        self.kms.catch_up()
+        try:
+            if call.caller is None:
+                call.caller = self.identity.caller(call)
+            self._check_parameters(call)
+            permissions.check(call, self._needs(call))
+            answer = self._perform(call)
+            if isinstance(answer, Response):
+                failed = protocol.error_code(answer)
+                failure = AWSError(*failed, answer.status) if failed else None
+        except permissions.Refused as refusal:
+            self._remember(call, refusal.decision)
+            failure = refusal
+            raise
+        except AWSError as error:
+            failure = error
+            raise
+        finally:
+            if call.caller is not None and call.operation:
+                self.trail.record(call, answer if isinstance(answer, dict) else None, failure)
+                self.meter.count(call)
+        return answer
+
+    def on_behalf(
+        self, call: Call, service: str, operation: str, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Let a service call another with its caller's identity (a forward access session)."""
+        inner = call.on_behalf(
+            service, operation, parameters, via=call.service, request_id=self.random.uuid()
+        )
+        answer = self.serve(inner)
+        assert isinstance(answer, dict), "services call only services that are ours"
+        return answer
+
+    def decision(self, request_id: str) -> Decision | None:
+        """The decision by which a request was refused, while it is remembered."""
+        return self._refusals.get(request_id)
+
+    def _check_parameters(self, call: Call) -> None:
+        model = protocol.model(call.service)
+        if call.service in self._ours and model is not None:
+            validation.validate(call.parameters, model.operation_model(call.operation))
+
+    def _needs(self, call: Call) -> list[Permission]:
+        ours = self._ours.get(call.service)
+        if ours is not None:
+            return ours.needs(call)
+        return at_rest.needs(call)
+
+    def _perform(self, call: Call) -> dict[str, Any] | Response:
+        ours = self._ours.get(call.service)
+        if ours is not None:
+            return ours.perform(call)
+        if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
+            return sts.get_caller_identity(call)
+
+        def ask_moto() -> Response:
+            assert call.http is not None, "services call only services that are ours"
+            return self.door.ask(call.http, call.account, call.request_id)
+
+        return at_rest.perform(self, call, ask_moto)
+
+    def _remember(self, call: Call, decision: Decision) -> None:
+        self._refusals[call.request_id] = decision
+        while len(self._refusals) > _REMEMBERED:
+            self._refusals.popitem(last=False)

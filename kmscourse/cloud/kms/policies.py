@@ -1,0 +1,72 @@
+"""Key policies: the root of trust of every key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kmscourse.cloud.authorization import parse_policy
+from kmscourse.cloud.call import Call
+from kmscourse.cloud.errors import AWSError
+from kmscourse.cloud.kms.keys import Key
+from kmscourse.cloud.kms.service import KMS, operation
+
+
+def default_policy(account: str) -> str:
+    """The policy of a key that was created without one: the account, and so IAM, decides."""
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Id": "key-default-1",
+            "Statement": [
+                {
+                    "Sid": "Enable IAM User Permissions",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+                    "Action": "kms:*",
+                    "Resource": "*",
+                }
+            ],
+        }
+    )
+
+
+def validate_policy(kms: KMS, call: Call, key: Key, policy: str) -> None:
+    """Refuse a policy that AWS would not save.
+
+    Raises:
+        AWSError: ``MalformedPolicyDocumentException`` for a document that is none, or one
+            that would lock its author out, unless BypassPolicyLockoutSafetyCheck says so.
+    """
+    try:
+        parse_policy(policy, kind="key")
+    except ValueError as error:
+        raise AWSError("MalformedPolicyDocumentException", str(error)) from error
+
+
+@operation("GetKeyPolicy", pending_deletion=True)
+def get_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
+    """The policy as it was saved."""
+    _check_name(call)
+    return {"Policy": key.policy, "PolicyName": "default"}
+
+
+@operation("PutKeyPolicy", pending_deletion=True)
+def put_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
+    """Replace the policy of a key."""
+    _check_name(call)
+    policy = call.parameters["Policy"]
+    validate_policy(kms, call, key, policy)
+    key.policy = policy
+    return {}
+
+
+@operation("ListKeyPolicies", pending_deletion=True)
+def list_key_policies(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
+    """The names of a key's policies: there is one, and it is called default."""
+    return {"PolicyNames": ["default"], "Truncated": False}
+
+
+def _check_name(call: Call) -> None:
+    if call.parameters.get("PolicyName", "default") != "default":
+        raise AWSError("NotFoundException", "No such policy exists")

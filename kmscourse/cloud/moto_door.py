@@ -1,0 +1,157 @@
+"""The doorway to moto: every private name of moto that the simulator stands on is here.
+
+moto hands each request that an in-memory client makes, whichever client it is, to
+``process_request`` of its one botocore stubber, and sends back what that returns. The
+simulator stands there. Two more names complete it: botocore's ``URLLib3Session.send``,
+for clients that were made before moto was loaded and for requests signed by hand, and the
+``datetime`` that moto's own clock reads.
+
+moto is pinned; `tests/cloud/test_canary.py` says which name moved, if one does.
+"""
+
+from __future__ import annotations
+
+import datetime as real_datetime
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import moto.core.utils
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from moto import mock_aws
+from moto.core.base_backend import BackendDict
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+from moto.iam.models import iam_backends
+from moto.moto_api._internal import mock_random
+from moto.sts.models import sts_backends
+
+from kmscourse.cloud.isolation import is_loopback
+from kmscourse.cloud.protocol import Response
+
+#: The account that moto, and so the simulated AWS, calls its own.
+DEFAULT_ACCOUNT = "123456789012"
+
+Handler = Callable[[AWSPreparedRequest], Response]
+
+
+class MotoDoor:
+    """Stands in moto's doorway while a simulated cloud runs.
+
+    Args:
+        handle: answers every request from now on.
+        now: the simulated time, for what moto stamps itself.
+        seed: makes the ids that moto invents repeatable; None for random ones.
+    """
+
+    def __init__(
+        self, handle: Handler, now: Callable[[], real_datetime.datetime], seed: str | None
+    ) -> None:
+        self._handle = handle
+        self._mock = mock_aws(config={"core": {"mock_credentials": False}})
+        self._moto = botocore_stubber.process_request
+        self._send = URLLib3Session.send
+        self._rooms = _Rooms()
+        self._now = now
+        self._seed = seed
+
+    def open(self) -> None:
+        """Take the place in the doorway."""
+        self._rooms.clear()
+        self._mock.start()
+        mock_random.seed(self._seed)
+        botocore_stubber.process_request = self._process_request
+        handle, send = self._handle, self._send
+
+        def send_here(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+            if is_loopback(_host(request.url)):
+                return send(session, request)
+            response = handle(request)
+            return AWSResponse(
+                request.url, response.status, response.headers, MockRawResponse(response.body)
+            )
+
+        URLLib3Session.send = send_here
+        moto.core.utils.datetime = _datetime_by(self._now)
+
+    def close(self) -> None:
+        """Leave it as it was found."""
+        moto.core.utils.datetime = real_datetime
+        URLLib3Session.send = self._send
+        botocore_stubber.process_request = self._moto
+        self._mock.stop()
+        self._rooms.restore()
+
+    def ask(self, http: AWSPreparedRequest, account: str, request_id: str) -> Response:
+        """Let moto answer a request in an account, under the request id of the trail."""
+        http.headers["x-moto-account-id"] = account
+        try:
+            answered = self._moto(http)
+        except NotImplementedError as error:
+            return Response(501, {}, str(error).encode())
+        if answered is None:
+            return Response(404, {}, b"")
+        status, headers, body = answered
+        written = {str(name).lower(): str(value) for name, value in headers.items()}
+        written |= {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
+        return Response(status, written, body.encode() if isinstance(body, str) else body)
+
+    def _process_request(
+        self, request: AWSPreparedRequest
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        if is_loopback(_host(request.url)):
+            return None  # a server of the learner's own
+        return self._handle(request).as_tuple()
+
+
+def iam(account: str) -> Any:
+    """moto's IAM of an account."""
+    return iam_backends[account]["aws"]
+
+
+def assumed_role(access_key: str) -> Any:
+    """The session that STS issued an access key for, or None."""
+    for backends in list(sts_backends.values()):
+        for backend in list(backends.values()):
+            session = backend.get_assumed_role_from_access_key(access_key)
+            if session is not None:
+                return session
+    return None
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _datetime_by(now: Callable[[], real_datetime.datetime]) -> Any:
+    """The datetime module with another idea of what time it is."""
+
+    class Datetime(real_datetime.datetime):
+        @classmethod
+        def now(cls, tz: real_datetime.tzinfo | None = None) -> real_datetime.datetime:  # type: ignore[override]
+            return now().astimezone(tz) if tz else now().replace(tzinfo=None)
+
+    module = SimpleNamespace(**vars(real_datetime))
+    module.datetime = Datetime
+    return module
+
+
+class _Rooms:
+    """What moto holds for every service, set aside so that one cloud can run inside another."""
+
+    def __init__(self) -> None:
+        self._aside: list[tuple[Any, dict[str, Any]]] = []
+
+    def clear(self) -> None:
+        self._aside = [(backends, dict(backends)) for backends in BackendDict._instances]
+        for backends, _ in self._aside:
+            backends.clear()
+        BackendDict._instances.clear()
+
+    def restore(self) -> None:
+        BackendDict.reset()
+        for backends, kept in self._aside:
+            backends.update(kept)
+            BackendDict._instances.append(backends)

@@ -1,0 +1,145 @@
+"""May they? The permissions that a call needs, the policies that apply, and the decision.
+
+The rules themselves are in `kmscourse.cloud.authorization`, which knows nothing of requests;
+here a request becomes what it asks: which action, on which resource, in which context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kmscourse.cloud import moto_door
+from kmscourse.cloud.authorization import Decision, Policies, Request, decide
+from kmscourse.cloud.call import Call
+from kmscourse.cloud.errors import AWSError
+from kmscourse.cloud.identity import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One permission that a call needs.
+
+    Attributes:
+        action: as in policies, e.g. ``"kms:Decrypt"``.
+        resource: the ARN it is needed on, or ``"*"``.
+        account: the account that owns the resource; None for the caller's own.
+        resource_policy: the policy attached to the resource, as JSON.
+        grants: the grants on the key.
+        context: the service's own condition keys; the global ones are added.
+        on: how AWS's refusal names the resource, where not by its ARN.
+        quoted: whether AWS's refusal puts the ARN in quotation marks (S3 does).
+        code: the error code of a refusal.
+        status: its HTTP status.
+    """
+
+    action: str
+    resource: str
+    account: str | None = None
+    resource_policy: str | None = None
+    grants: Sequence[Any] = ()
+    context: dict[str, str | list[str]] = field(default_factory=dict)
+    on: str | None = None
+    quoted: bool = False
+    code: str = "AccessDeniedException"
+    status: int = 400
+
+
+class Refused(AWSError):
+    """A request that policies do not allow; it carries the whole decision."""
+
+    def __init__(self, permission: Permission, decision: Decision, message: str) -> None:
+        super().__init__(permission.code, message, permission.status)
+        self.decision = decision
+
+
+#: What a call to a service that moto answers needs. A service that is not listed is not
+#: decided about yet, and `docs/fidelity.md` says so.
+Needs = Callable[[Call], list[Permission]]
+
+
+def check(call: Call, permissions: Sequence[Permission]) -> None:
+    """Decide about every permission that a call needs, in order.
+
+    Raises:
+        Refused: with AWS's wording, for the first that is not given.
+    """
+    for permission in permissions:
+        decision = decide(
+            Request(
+                principal=call.caller.arn,
+                action=permission.action,
+                resource=permission.resource,
+                resource_account=permission.account or call.account,
+                context=_global_context(call) | permission.context,
+            ),
+            _policies(call.caller, permission),
+        )
+        if not decision.allowed:
+            raise Refused(permission, decision, decision.message(on=permission.on))
+
+
+def _policies(principal: Principal, permission: Permission) -> Policies:
+    identity, boundary = _identity_policies(principal)
+    return Policies(
+        identity=identity,
+        resource=permission.resource_policy,
+        boundary=boundary,
+        session=list(principal.session_policies) or None,
+        grants=list(permission.grants),
+    )
+
+
+def _identity_policies(principal: Principal) -> tuple[list[str], list[str] | None]:
+    """The policies attached to a user or role in moto's IAM, and its boundary."""
+    if principal.kind not in ("IAMUser", "AssumedRole"):
+        return [], None
+    iam = moto_door.iam(principal.account)
+    if principal.kind == "IAMUser":
+        owner = iam.users.get(principal.name)
+        groups = [group for group in iam.groups.values() if owner in group.users]
+    else:
+        owner = next((r for r in iam.roles.values() if r.name == principal.role_name), None)
+        groups = []
+    if owner is None:
+        return [], None
+    documents: list[str] = []
+    for holder in (owner, *groups):
+        documents += [_text(document) for document in holder.policies.values()]
+        documents += [policy.document for policy in holder.managed_policies.values()]
+    arn = getattr(owner, "permissions_boundary_arn", None)
+    boundary = iam.managed_policies.get(arn) if arn else None
+    return documents, [boundary.document] if boundary is not None else None
+
+
+def _text(document: Any) -> str:
+    return str(document["policy_document"] if isinstance(document, dict) else document)
+
+
+def _global_context(call: Call) -> dict[str, str | list[str]]:
+    """The condition keys that AWS puts into the context of every request."""
+    caller = call.caller
+    context: dict[str, str | list[str]] = {
+        "aws:PrincipalArn": caller.issuer_arn,
+        "aws:PrincipalAccount": caller.account,
+        "aws:PrincipalType": {"IAMUser": "User", "Root": "Account"}.get(caller.kind, caller.kind),
+        "aws:userid": caller.id,
+        "aws:PrincipalIsAWSService": str(caller.kind == "AWSService").lower(),
+        "aws:ViaAWSService": str(bool(call.via)).lower(),
+        "aws:RequestedRegion": call.region,
+        "aws:SecureTransport": str(call.secure).lower(),
+        "aws:CurrentTime": call.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(call.time.timestamp())),
+        "aws:SourceIp": call.source_ip,
+    }
+    if call.user_agent:
+        context["aws:UserAgent"] = call.user_agent
+    if caller.kind == "IAMUser":
+        context["aws:username"] = caller.name
+    if call.via:
+        context["aws:CalledVia"] = list(call.via)
+        context["aws:CalledViaFirst"], context["aws:CalledViaLast"] = call.via[0], call.via[-1]
+    for name, value in caller.tags:
+        context[f"aws:PrincipalTag/{name}"] = value
+    return context

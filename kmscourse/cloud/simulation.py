@@ -1,0 +1,168 @@
+"""A simulated AWS: what a learner holds in the hand besides boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from kmscourse.cloud import at_rest, isolation
+from kmscourse.cloud.authorization import Decision
+from kmscourse.cloud.clock import Clock
+from kmscourse.cloud.gateway import Gateway
+from kmscourse.cloud.identity import Identity
+from kmscourse.cloud.kms import KMS
+from kmscourse.cloud.meter import Bill, KeyMonths, Meter
+from kmscourse.cloud.moto_door import DEFAULT_ACCOUNT, MotoDoor
+from kmscourse.cloud.randomness import Randomness
+from kmscourse.cloud.trail import Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One AWS account of the simulated AWS."""
+
+    cloud: Cloud
+    id: str
+
+    def session(self, name: str, *, region: str | None = None) -> boto3.Session:
+        """A boto3 Session for a user or role of this account. See `Cloud.session`."""
+        credentials = self.cloud.identity.user_or_role(self.id, name)
+        return boto3.Session(
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.session_token,
+            region_name=region or self.cloud.region,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id}>"
+
+
+class BillingMeter:
+    """The meter as a learner sees it: reckoned up to the simulated now."""
+
+    def __init__(self, meter: Meter, clock: Clock) -> None:
+        self._meter, self._clock = meter, clock
+
+    def bill(self, account: str | None = None) -> Bill:
+        """What everything so far would have cost, of one account or of all."""
+        return self._meter.bill(account, now=self._clock.now())
+
+    def requests(self, kind: str = "kms.request.symmetric") -> int:
+        """How many requests of a kind were made, by the names of `kmscourse.facts.prices`."""
+        return self._meter.requests(kind)
+
+
+class Cloud:
+    """A simulated AWS. Made by `kmscourse.cloud.start`.
+
+    Attributes:
+        clock: the simulated time; ``clock.advance(days=365)``.
+        trail: what CloudTrail recorded; ``trail.events()``.
+        meter: what the calls would have cost; ``meter.bill()``.
+        region: the default Region.
+    """
+
+    def __init__(self, *, seed: str | None = None, region: str = "us-east-1") -> None:
+        self.region = region
+        self.account_id = DEFAULT_ACCOUNT
+        self.random = Randomness(seed)
+        self.clock = Clock(seeded=seed is not None, on_advance=lambda: self._kms.catch_up())
+        self.identity = Identity(self.random)
+        self.trail = Trail(self.random)
+        self._kms = KMS(self.clock, self.random)
+        meter = Meter(self._key_months)
+        self.meter = BillingMeter(meter, self.clock)
+        self.gateway = Gateway(
+            clock=self.clock,
+            randomness=self.random,
+            identity=self.identity,
+            kms=self._kms,
+            trail=self.trail,
+            meter=meter,
+        )
+        self._door = self.gateway.door = MotoDoor(self.gateway.handle, self.clock.now, seed)
+
+    def open(self) -> None:
+        """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
+        self._default_session = boto3.DEFAULT_SESSION
+        self._door.open()
+        learner = self.identity.learner(self.account_id)
+        self._environment = isolation.Environment(learner.environment(), self.region)
+        isolation.close()
+        boto3.DEFAULT_SESSION = None
+
+    def close(self) -> None:
+        """Put everything back as it was. `kmscourse.cloud.stop` calls it."""
+        isolation.reopen()
+        self._environment.restore()
+        self._door.close()
+        boto3.DEFAULT_SESSION = self._default_session
+
+    def session(self, name: str, *, region: str | None = None) -> boto3.Session:
+        """A boto3 Session for a user or role in the default account.
+
+        A name that the account has neither a user nor a role for becomes a user without any
+        permissions; ``"learner"`` is the administrator that plain boto3 is; ``"root"`` is the
+        account's root user.
+        """
+        return self.account(self.account_id).session(name, region=region)
+
+    def account(self, account_id: str) -> Account:
+        """An account by its twelve digits; every account exists, and is empty at first.
+
+        Raises:
+            ValueError: for what is no account id.
+        """
+        if not (isinstance(account_id, str) and len(account_id) == 12 and account_id.isdigit()):
+            raise ValueError(f"An account id has twelve digits, as text: not {account_id!r}.")
+        return Account(self, account_id)
+
+    def explain(self, error: ClientError) -> Decision:
+        """Why a call was refused: the whole decision, statement by statement.
+
+        Args:
+            error: what boto3 raised.
+
+        Raises:
+            ValueError: where policies did not refuse the call, with what did.
+        """
+        response = getattr(error, "response", {})
+        request_id = response.get("ResponseMetadata", {}).get("RequestId", "")
+        decision = self.gateway.decision(request_id)
+        if decision is None:
+            code = response.get("Error", {}).get("Code", type(error).__name__)
+            raise ValueError(
+                f"No policy refused this call: it failed with {code}, which is about the request "
+                "or the state of what it names, not about permissions."
+            )
+        return decision
+
+    def stored(self, service: str, *where: str, **named: Any) -> Any:
+        """What lies on the disk of a service: the ciphertext and the wrapped key.
+
+        For S3: ``aws.stored("s3", bucket, key)``.
+        """
+        return at_rest.stored(service, *where, **named)
+
+    def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
+        """The hours for which each customer managed key is paid for.
+
+        A key that is scheduled for deletion is not billed (fact PRI-08).
+        """
+        ended = {key.id: end for key, end in self._kms.deleted}
+        for key in [*self._kms.keys(), *(key for key, _ in self._kms.deleted)]:
+            if key.manager != "CUSTOMER":
+                continue
+            end = min(ended.get(key.id, now), key.deletion_scheduled or now)
+            hours = Decimal(str((end - key.created).total_seconds())) / 3600
+            yield KeyMonths(key.account, max(hours, Decimal()))
+
+    def __repr__(self) -> str:
+        return f"<Cloud: account {self.account_id}, {self.region}>"
