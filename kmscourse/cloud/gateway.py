@@ -9,6 +9,7 @@ Read `Gateway.serve` for the sequence; each step has a file of its own.
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import RLock
 from typing import Any, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest
@@ -63,9 +64,14 @@ class Gateway:
         self.door: MotoDoor
         self._ours: dict[str, Service] = {"kms": kms}
         self._refusals: OrderedDict[str, Decision] = OrderedDict()
+        self._turn = RLock()
 
     def handle(self, http: AWSPreparedRequest) -> Response:
-        """Answer one HTTP request to an AWS endpoint."""
+        """Answer one HTTP request to an AWS endpoint. Requests of several threads take turns."""
+        with self._turn:
+            return self._handle(http)
+
+    def _handle(self, http: AWSPreparedRequest) -> Response:
         self.clock.tick()
         envelope = protocol.open_envelope(http)
         if not envelope.service:
@@ -116,7 +122,7 @@ class Gateway:
             if isinstance(answer, Response):
                 failed = protocol.error_code(answer)
                 failure = AWSError(*failed, answer.status) if failed else None
-        except permissions.Refused as refusal:
+        except permissions.RefusedError as refusal:
             self._remember(call, refusal.decision)
             failure = refusal
             raise

@@ -153,7 +153,7 @@ class Identity:
 
     @staticmethod
     def _issued_by_iam(access_key: str) -> Principal | None:
-        for account in list(moto_door.iam_backends):
+        for account in moto_door.accounts():
             iam = moto_door.iam(account)
             key = iam.access_keys.get(access_key)
             if key is not None and key.user_name in iam.users and key.status == "Active":

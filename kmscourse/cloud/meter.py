@@ -71,14 +71,11 @@ class Bill(tuple[Line, ...]):
 
     def _repr_html_(self) -> str:
         def row(cells: Iterable[str], tag: str = "td") -> str:
-            return (
-                "<tr>"
-                + "".join(
-                    f'<{tag} style="text-align:{"right" if i == 3 else "left"}">{escape(cell)}</{tag}>'
-                    for i, cell in enumerate(cells)
-                )
-                + "</tr>"
+            aligned = zip(("left", "left", "left", "right"), cells, strict=True)
+            inner = "".join(
+                f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for side, cell in aligned
             )
+            return f"<tr>{inner}</tr>"
 
         head = row(("Item", "Quantity", "Price", "Amount"), "th")
         foot = row(("Total", "", "", f"${self.total}"), "th")

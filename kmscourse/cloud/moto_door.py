@@ -35,6 +35,7 @@ from kmscourse.cloud.protocol import Response
 DEFAULT_ACCOUNT = "123456789012"
 
 Handler = Callable[[AWSPreparedRequest], Response]
+HTTPAnswer = tuple[int, dict[str, str], bytes]
 
 
 class MotoDoor:
@@ -109,6 +110,11 @@ class MotoDoor:
 def iam(account: str) -> Any:
     """moto's IAM of an account."""
     return iam_backends[account]["aws"]
+
+
+def accounts() -> list[str]:
+    """The accounts in which moto's IAM has been used."""
+    return list(iam_backends)
 
 
 def assumed_role(access_key: str) -> Any:

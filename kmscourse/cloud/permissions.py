@@ -46,7 +46,7 @@ class Permission:
     status: int = 400
 
 
-class Refused(AWSError):
+class RefusedError(AWSError):
     """A request that policies do not allow; it carries the whole decision."""
 
     def __init__(self, permission: Permission, decision: Decision, message: str) -> None:
@@ -63,7 +63,7 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
     """Decide about every permission that a call needs, in order.
 
     Raises:
-        Refused: with AWS's wording, for the first that is not given.
+        RefusedError: with AWS's wording, for the first that is not given.
     """
     for permission in permissions:
         decision = decide(
@@ -77,7 +77,7 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
             _policies(call.caller, permission),
         )
         if not decision.allowed:
-            raise Refused(permission, decision, decision.message(on=permission.on))
+            raise RefusedError(permission, decision, decision.message(on=permission.on))
 
 
 def _policies(principal: Principal, permission: Permission) -> Policies:

@@ -39,6 +39,7 @@ _SCOPE = re.compile(
     r"(?P<access_key>[A-Za-z0-9]+)/\d{8}/(?P<region>[a-z0-9-]*)/(?P<service>[a-z0-9-]+)/aws4_request"
 )
 _JSON = "application/x-amz-json-1.1"
+_UNEXPECTED_STRUCTURE = "Start of structure or map found where not expected."
 
 
 @dataclass(slots=True)
@@ -201,12 +202,8 @@ def _from_json(value: Any, shape: Shape) -> Any:
         except (ValueError, OverflowError, OSError) as error:
             raise AWSError("SerializationException", "") from error
     if kind in ("list", "structure", "map"):
-        raise AWSError(
-            "SerializationException",
-            "Start of structure or map found where not expected."
-            if isinstance(value, dict)
-            else "Expected list or null",
-        )
+        words = _UNEXPECTED_STRUCTURE if isinstance(value, dict) else "Expected list or null"
+        raise AWSError("SerializationException", words)
     found = _JSON_NAMES.get(type(value), "START_OBJECT")
     wanted = {"string": "String", "boolean": "Boolean", "blob": "Blob"}.get(kind, "Integer")
     raise AWSError("SerializationException", f"{found} can not be converted to a {wanted}")
@@ -216,15 +213,13 @@ def respond(service: str, operation: str, result: dict[str, Any], request_id: st
     """The HTTP response that carries a result of a service that is ours to answer."""
     described = model(service)
     assert described is not None
+    operation_model = described.operation_model(operation)
     if described.metadata["protocol"] == "json":
-        body = (
-            b""
-            if not result and described.operation_model(operation).output_shape is None
-            else (json.dumps(result, default=_json_value, separators=(",", ":")).encode())
-        )
-        return Response(200, {"Content-Type": _JSON, "x-amzn-RequestId": request_id}, body)
+        empty = operation_model.output_shape is None
+        text = "" if empty else json.dumps(result, default=_json_value, separators=(",", ":"))
+        return Response(200, {"Content-Type": _JSON, "x-amzn-RequestId": request_id}, text.encode())
     serializer = get_serializer_class(service, described.protocol)(
-        operation_model=described.operation_model(operation),
+        operation_model=operation_model,
         context=SerializationContext(request_id=request_id),
     )
     return _serialized(serializer.serialize(result), request_id)

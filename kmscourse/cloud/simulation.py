@@ -15,6 +15,7 @@ from kmscourse.cloud import at_rest, isolation
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.gateway import Gateway
+from kmscourse.cloud.http_door import HTTPDoor
 from kmscourse.cloud.identity import Identity
 from kmscourse.cloud.kms import KMS
 from kmscourse.cloud.meter import Bill, KeyMonths, Meter
@@ -88,11 +89,13 @@ class Cloud:
             meter=meter,
         )
         self._door = self.gateway.door = MotoDoor(self.gateway.handle, self.clock.now, seed)
+        self._http_door = HTTPDoor(self.gateway.handle)
 
     def open(self) -> None:
         """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
         self._default_session = boto3.DEFAULT_SESSION
         self._door.open()
+        self._http_door.open()
         learner = self.identity.learner(self.account_id)
         self._environment = isolation.Environment(learner.environment(), self.region)
         isolation.close()
@@ -102,6 +105,7 @@ class Cloud:
         """Put everything back as it was. `kmscourse.cloud.stop` calls it."""
         isolation.reopen()
         self._environment.restore()
+        self._http_door.close()
         self._door.close()
         boto3.DEFAULT_SESSION = self._default_session
 

@@ -27,7 +27,7 @@ _NONCE = 12
 _TAG = 16
 
 
-class NotACiphertext(ValueError):
+class CiphertextError(ValueError):
     """The bytes are no ciphertext blob, or not one of this key under this context."""
 
 
@@ -47,19 +47,19 @@ class Blob:
         """Read a blob.
 
         Raises:
-            NotACiphertext: where the bytes do not have the form of one.
+            CiphertextError: where the bytes do not have the form of one.
         """
         if len(data) < 8 or data[0] != _VERSION:
-            raise NotACiphertext("no ciphertext blob")
+            raise CiphertextError("no ciphertext blob")
         length = data[7]
         header_end = 8 + length + 32
         nonce_end = header_end + _NONCE
         if not length or len(data) < nonce_end + _TAG:
-            raise NotACiphertext("too short for a ciphertext blob")
+            raise CiphertextError("too short for a ciphertext blob")
         try:
             key_id = data[8 : 8 + length].decode("ascii")
         except UnicodeDecodeError as error:
-            raise NotACiphertext("no key id") from error
+            raise CiphertextError("no key id") from error
         return cls(
             account=f"{int.from_bytes(data[1:7]):012d}",
             key_id=key_id,
@@ -73,14 +73,14 @@ class Blob:
         """The plaintext.
 
         Raises:
-            NotACiphertext: where the blob or the encryption context was changed.
+            CiphertextError: where the blob or the encryption context was changed.
         """
         try:
             return AESGCM(material.secret).decrypt(
                 self.nonce, self.sealed, self.header + bind(context)
             )
         except InvalidTag as error:
-            raise NotACiphertext("the authentication tag does not match") from error
+            raise CiphertextError("the authentication tag does not match") from error
 
 
 def seal(key: Key, plaintext: bytes, context: Mapping[str, str], nonce: bytes) -> bytes:

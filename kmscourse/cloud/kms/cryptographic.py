@@ -7,7 +7,7 @@ from typing import Any
 
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
-from kmscourse.cloud.kms.ciphertext import NotACiphertext, seal
+from kmscourse.cloud.kms.ciphertext import CiphertextError, seal
 from kmscourse.cloud.kms.keys import Key
 from kmscourse.cloud.kms.service import (
     KMS,
@@ -125,7 +125,7 @@ def _data_key_size(call: Call) -> int:
     spec, count = call.parameters.get("KeySpec"), call.parameters.get("NumberOfBytes")
     if (spec is None) == (count is None):
         raise AWSError("ValidationException", "Please specify either number of bytes or key spec.")
-    return count if spec is None else _DATA_KEY_BYTES[spec]
+    return int(count) if count is not None else _DATA_KEY_BYTES[str(spec)]
 
 
 def _seal(kms: KMS, key: Key, plaintext: bytes, context: Mapping[str, str] | None) -> bytes:
@@ -152,7 +152,7 @@ def _open(
         raise AWSError("InvalidCiphertextException")
     try:
         plaintext = blob.open(material, context or {})
-    except NotACiphertext as error:
+    except CiphertextError as error:
         raise AWSError("InvalidCiphertextException") from error
     call.noted["additionalEventData"] = {"keyMaterialId": material.id}
     return plaintext, material.id
