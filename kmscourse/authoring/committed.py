@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
 from kmscourse.authoring.outputs import digest
-from kmscourse.authoring.problem import Problem
+from kmscourse.authoring.problem import BuildError, Problem
 from kmscourse.authoring.products import Product, unexecuted
 from kmscourse.authoring.source import Cell, read_cells
 
@@ -28,16 +27,27 @@ def differences(product: Product, cells: list[Cell] | None = None) -> list[Probl
     cells = read_cells(product.source) if cells is None else cells
     expected = unexecuted(product, cells)
     try:
-        found = nbformat.from_dict(nbformat.reader.reads(path.read_text(encoding="utf-8")))
-        pairs = list(zip(expected.cells, found.cells, cells, strict=False))
-        return (
-            _about(path, expected, found)
-            + _count(path, expected, found)
-            + [p for n, pair in enumerate(pairs, start=1) for p in _cell(product, n, *pair)]
-            + (_executed if product.executed else _unexecuted)(path, found)
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return [Problem(path, None, f"is not a notebook ({error!r}). {BUILD}")]
+        found = read_notebook(path)
+    except BuildError as error:
+        return [error.problem]
+    pairs = zip(expected.cells, found.cells, cells, strict=False)
+    return (
+        _about(path, expected, found)
+        + _count(path, expected, found)
+        + [p for n, pair in enumerate(pairs, start=1) for p in _cell(product, n, *pair)]
+        + (_executed if product.executed else _unexecuted)(path, found)
+    )
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook in a file, as it is there: nothing added. BuildError where it is none."""
+    try:
+        notebook: NotebookNode = nbformat.reader.reads(path.read_text(encoding="utf-8"))
+        nbformat.validate(notebook)
+    except (AttributeError, KeyError, TypeError, ValueError, nbformat.ValidationError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BuildError(Problem(path, None, f"is not a notebook: {said}. {BUILD}")) from error
+    return notebook
 
 
 def _about(path: Path, expected: NotebookNode, found: NotebookNode) -> list[Problem]:
@@ -71,17 +81,12 @@ def _cell(
     differs = [
         what
         for what in ("cell_type", "source", "metadata", "id")
-        if _plain(expected.get(what)) != _plain(found.get(what))
+        if expected.get(what) != found.get(what)
     ]
     if not differs:
         return []
     said = f"cell {number} differs from {source}:{cell.line} in {', '.join(differs)}. "
     return [Problem(product.path, None, said + BUILD)]
-
-
-def _plain(value: Any) -> Any:
-    """A cell's source as one text, however the file has it."""
-    return "".join(value) if isinstance(value, list) else value
 
 
 def _executed(path: Path, found: NotebookNode) -> list[Problem]:

@@ -129,8 +129,9 @@ def _explain(error: Exception, node: NotebookNode, stderr: IO[bytes]) -> str:
         return f"it ran for more than {CELL_SECONDS} seconds."
     if isinstance(error, DeadKernelError):
         stderr.seek(0)
-        last = stderr.read().decode(errors="replace").strip().splitlines()[-5:]
-        return "its kernel died.\n" + "\n".join(last)
+        said = stderr.read().decode(errors="replace").splitlines()
+        words = [line for line in said if line.strip() and "[IPKernelApp]" not in line]
+        return "\n".join(["its kernel died.", *words[-5:]])
     if isinstance(error, _NotComparableError):
         return f"{error}."
     failed = [o for o in node.get("outputs", []) if o.output_type == "error"]

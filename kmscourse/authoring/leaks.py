@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import nbformat
-
+from kmscourse.authoring.committed import read_notebook
 from kmscourse.authoring.problem import Problem
 from kmscourse.authoring.products import Kind, Product
 from kmscourse.authoring.source import read_cells
@@ -18,14 +17,15 @@ def leaks(product: Product) -> list[Problem]:
 
     The solution's lines are read from lab.py here, by themselves, so that a mistake of the
     cutting cannot hide itself. Lines that the learner is given elsewhere are no secret.
+    Raises BuildError where a file cannot be read.
     """
     if not product.path.is_file():
         return []
-    notebook = nbformat.reader.reads(product.path.read_text(encoding="utf-8"))
+    notebook = read_notebook(product.path)
     secret = _secret(product) if product.kind is Kind.LAB else set()
     found = []
     for number, cell in enumerate(notebook.cells, start=1):
-        lines = {line.strip() for line in "".join(cell.source).splitlines()}
+        lines = {line.strip() for line in cell.source.splitlines()}
         found += [
             Problem(product.path, None, f"cell {number} still holds the marker {line!r}.")
             for line in sorted(filter(_MARKER.search, lines))

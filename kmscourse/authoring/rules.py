@@ -78,8 +78,6 @@ def _metadata(path: Path, cell: Cell) -> Iterator[Problem]:
     for key in sorted(set(cell.metadata) - METADATA):
         known = ", ".join(sorted(METADATA))
         yield Problem(path, cell.line, f"{key!r} in a cell's header does nothing. Known: {known}.")
-    if not isinstance(cell.metadata.get("tags", []), list):
-        yield Problem(path, cell.line, 'tags are a list: `# %% tags=["raises-exception"]`.')
     for tag in sorted(set(cell.tags) - TAGS):
         known = ", ".join(sorted(TAGS))
         yield Problem(path, cell.line, f"the tag {tag!r} does nothing here. Known: {known}.")

@@ -32,8 +32,7 @@ class Cell:
 
     @property
     def tags(self) -> list[str]:
-        tags = self.metadata.get("tags", [])
-        return [str(tag) for tag in tags] if isinstance(tags, list) else []
+        return [str(tag) for tag in self.metadata.get("tags", [])]
 
     @property
     def task(self) -> str | None:
@@ -65,7 +64,8 @@ def read_cells(path: Path) -> list[Cell]:
     try:
         found = jupytext.reads(text, fmt="py:percent").cells
     except Exception as error:  # jupytext raises many kinds; all mean the same to an author
-        raise BuildError(Problem(path, None, f"jupytext cannot read it: {error}")) from error
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BuildError(Problem(path, None, f"jupytext cannot read it: {said}.")) from error
     if len(found) != len(lines):
         raise BuildError(
             Problem(

@@ -16,16 +16,14 @@ from kmscourse.course import Lesson
 def problems(lessons: Sequence[Lesson]) -> list[Problem]:
     """What is wrong with these lessons and what was built from them, without running anything."""
     found = [problem for lesson in lessons for problem in rules.problems(lesson)]
-    unreadable = {problem.where for problem in found}
     for product in products(lessons):
         if not product.source.is_file():
             continue
         try:
             found += differences(product) + leaks(product)
         except BuildError as error:
-            if error.problem.where not in unreadable:
-                found.append(error.problem)
-    return found
+            found.append(error.problem)
+    return list(dict.fromkeys(found))
 
 
 def strays(home: Path, lessons: Iterable[Lesson]) -> list[Problem]:

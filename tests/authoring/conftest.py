@@ -69,6 +69,8 @@ class MiniCourse:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        if home.exists():
+            return
         self.write("lessons/index.yaml", INDEX)
         for name in ("00-first", "01-second"):
             self.write(f"lessons/{name}/lesson.py", LESSON)

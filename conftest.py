@@ -1,0 +1,32 @@
+"""Notebooks run under pytest as they are built: as for a learner who has not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+
+import pytest
+from nbval.plugin import IPyNbFile
+
+from kmscourse.authoring.newcomer import newcomer
+
+_SURROUNDINGS = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    surroundings = ExitStack()
+    config.stash[_SURROUNDINGS] = surroundings
+    config.add_cleanup(surroundings.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """nbval starts a notebook's kernel with its first cell: give it a newcomer's environment."""
+    notebook = item.getparent(IPyNbFile)
+    if notebook is None or notebook.kernel is not None:
+        return (yield)
+    environment = item.config.stash[_SURROUNDINGS].enter_context(newcomer(item.config.rootpath))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return (yield)
