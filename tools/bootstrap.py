@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ UV_VERSION = "0.13.9"  # what is fetched where there is none
 UV_OLDEST = (0, 8)  # what is good enough where there is one; pyproject.toml says the same
 
 MEGABYTE = 1_000_000
-NEEDED = {False: 1_000 * MEGABYTE, True: 1_800 * MEGABYTE}  # for a first set-up, by --dev
+NEEDED = {False: 700 * MEGABYTE, True: 1_300 * MEGABYTE}  # for a first set-up, by --dev
 
 
 class SetupError(Exception):
@@ -55,6 +56,10 @@ def environment(given: dict[str, str]) -> dict[str, str]:
         "PATH": os.pathsep.join(dict.fromkeys(path)),
         "UV_PROJECT_ENVIRONMENT": str(VENV),
     }
+    if ssl.create_default_context().cert_store_stats()["x509_ca"]:
+        # Trust whom this machine trusts: behind many a company's proxy nothing else works.
+        for name in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):  # the same, to new and to older uv
+            wanted[name] = given.get(name, "1")
     if not (VENV / "pyvenv.cfg").is_file():
         wanted["UV_PYTHON"] = given.get("UV_PYTHON", sys.executable)
     return wanted
