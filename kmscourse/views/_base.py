@@ -1,0 +1,68 @@
+"""What all views share: the script and style that are inlined, and the form that needs no browser.
+
+A view is one Python file and one JavaScript file. The JavaScript is drawn in the browser, and
+nothing is fetched: ``_base.js`` and the view's own script are joined into one module, ``_base.css``
+and the view's own style into one sheet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+HERE = Path(__file__).parent
+
+
+def read_asset(name: str) -> str:
+    """The text of a script or style beside this file."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+class View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
+    """A widget that shows a real object of the course.
+
+    A subclass names its script (``script``) and, if it has one, its style (``style``), and gives
+
+    * ``sentence()``: what can be seen, in one plain sentence without ids or addresses, for whoever
+      cannot see it and for places where widgets do not run;
+    * ``picture()``: an SVG of the same, for GitHub and print. nbval compares it, so it must not
+      hold bytes, ids or anything else that changes from run to run.
+
+    ``title`` is the name that assistive technology reads out.
+    """
+
+    script: ClassVar[str] = ""
+    style: ClassVar[str] = ""
+
+    title = traitlets.Unicode().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Only where a script is named: traitlets makes nameless subclasses of its own.
+        if "script" in cls.__dict__:
+            cls._esm = read_asset("_base.js") + "\n" + read_asset(cls.script)
+            styles = ["_base.css", *([cls.style] if cls.style else [])]
+            cls._css = "\n".join(read_asset(name) for name in styles)
+        super().__init_subclass__(**kwargs)
+
+    def sentence(self) -> str:
+        """What can be seen, in one sentence."""
+        raise NotImplementedError
+
+    def picture(self) -> str:
+        """The static form: SVG text."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.sentence()}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and beside it the picture and the sentence for where no widget runs."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:  # closed
+            return {"text/plain": repr(self), "image/svg+xml": self.picture()}
+        data, metadata = bundle
+        return {**data, "text/plain": repr(self), "image/svg+xml": self.picture()}, metadata
