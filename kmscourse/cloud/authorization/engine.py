@@ -1,0 +1,397 @@
+"""The decision: which policies apply, in which order, and which statement settled it.
+
+This module only decides; :mod:`.explain` puts a decision into words, from the same compiled
+policies and the same tests of a statement.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from kmscourse.cloud.authorization.context import Context
+from kmscourse.cloud.authorization.document import Statement
+from kmscourse.cloud.authorization.grants import fails_on
+from kmscourse.cloud.authorization.kms_keys import CROSS_ACCOUNT, IAM_ONLY, operation_name
+from kmscourse.cloud.authorization.model import Compiled, CompiledPolicies, Grant, Policies, Request
+from kmscourse.cloud.authorization.principals import Caller, Match, parse_caller
+
+__all__ = ["RCP_SERVICES", "Layer", "Model", "Outcome", "Scene", "Verdict", "evaluate"]
+
+
+class Layer(StrEnum):
+    """A kind of policy, in the order in which AWS looks (R1.3); the value is AWS's name for it."""
+
+    RCP = "resource control policy"
+    SCP = "service control policy"
+    ENDPOINT = "VPC endpoint policy"
+    RESOURCE = "resource-based policy"
+    GRANT = "grant"
+    IDENTITY = "identity-based policy"
+    BOUNDARY = "permissions boundary"
+    SESSION = "session policy"
+
+
+class Model(Enum):
+    """How resource-based and identity-based policies combine for a request."""
+
+    KEY = "key"  # the key policy is the root of trust (R2)
+    TRUST = "trust"  # role trust policies likewise (R1.5)
+    RETIRE = "retire"  # RetireGrant is decided by the grant (R5.8)
+    IDENTITY_ONLY = "identity"  # the request names no key (R2.9)
+    EITHER = "either"  # all other services: one Allow on either side is enough (R1.5)
+
+
+class Outcome(StrEnum):
+    ALLOWED = "Allowed"
+    EXPLICIT = "ExplicitlyDenied"
+    IMPLICIT = "ImplicitlyDenied"
+
+
+RCP_SERVICES = frozenset(
+    {"s3", "sts", "kms", "sqs", "secretsmanager", "dynamodb", "ecr", "logs", "cognito-idp"}
+)
+"""Services whose resources RCPs cap. The first five are on the Control Tower page "Controls
+implemented with resource control policies"; the later additions are **[R]**."""
+
+
+class Decided(NamedTuple):
+    """Something that settled a decision: a statement of a policy, or a grant."""
+
+    layer: Layer
+    level: int
+    policy: int
+    statement: Statement | None = None
+    grant: Grant | None = None
+
+
+class Verdict(NamedTuple):
+    """The bare result.
+
+    ``reason`` says which way it went, for :mod:`.explain`; ``layer`` is the kind of policy that
+    denied or was missing (None if allowed).
+    """
+
+    outcome: Outcome
+    reason: str
+    layer: Layer | None
+    decided: tuple[Decided, ...] = ()
+    level: int = 0
+
+
+class Scene:
+    """A request next to its policies, taken apart once."""
+
+    __slots__ = (
+        "action",
+        "caller",
+        "context",
+        "cross_account",
+        "has_boundary",
+        "model",
+        "operation",
+        "policies",
+        "rcp_applies",
+        "request",
+        "resource",
+        "resource_account",
+        "scp_applies",
+        "service",
+    )
+
+    def __init__(self, request: Request, policies: Policies) -> None:
+        self.request = request
+        self.policies: CompiledPolicies = policies.compiled()
+        issuer = request.session_issuer
+        if issuer is None and request.context and ":assumed-role/" in request.principal:
+            issuer = _principal_arn(request)
+        caller = self.caller = parse_caller(request.principal, issuer)
+        self.action = action = request.action.lower()
+        self.resource = resource = request.resource
+        service, _, name = action.partition(":")
+        if not service or not name:
+            raise ValueError(f"{request.action!r} is not an action: write service:Action")
+        self.service = service
+        self.operation = operation_name(action) if service == "kms" else name
+        owner = request.resource_account
+        if owner is None:
+            parts = resource.split(":", 5)
+            owner = parts[4] if len(parts) == 6 and parts[4].isdigit() else caller.account
+        self.resource_account = owner
+        self.cross_account = (
+            caller.account is not None and owner is not None and caller.account != owner
+        )
+        self.model = self._model()
+        if self.model is Model.IDENTITY_ONLY:
+            self.cross_account = False
+        self.has_boundary = self.policies.boundary is not None and caller.kind != "root"
+        manager = policies.management_account
+        exempt = caller.service_linked
+        # R6.1: users, roles and root users of member accounts, not services
+        self.scp_applies = (
+            self.policies.scps is not None
+            and caller.account is not None
+            and caller.account != manager
+            and not exempt
+        )
+        # R6.3: customer managed keys in member accounts; RetireGrant is out (R5.8)
+        self.rcp_applies = (
+            self.policies.rcps is not None
+            and service in RCP_SERVICES
+            and not exempt
+            and not request.aws_managed_key
+            and (owner != manager or manager is None)
+            and self.model not in (Model.RETIRE, Model.IDENTITY_ONLY)
+        )
+        self.context = Context(request, caller, owner)
+
+    def _model(self) -> Model:
+        if self.service == "kms":
+            if self.operation == "RetireGrant":
+                return Model.RETIRE
+            if self.operation in IAM_ONLY or ":key/" not in self.resource:
+                return Model.IDENTITY_ONLY
+            return Model.KEY
+        if self.service == "sts" and ":role/" in self.resource:
+            return Model.TRUST
+        return Model.EITHER
+
+    def concerns(self, layer: Layer, statement: Statement) -> bool:
+        """Whether a statement of this layer applies to the request (its principal included)."""
+        if layer in _WITH_PRINCIPAL:
+            spec = statement.principal
+            if spec is None or not spec.covers(
+                self.caller,
+                denying=statement.effect == "Deny",
+                has_boundary=self.has_boundary,
+            ):
+                return False
+        optional = layer is Layer.RESOURCE and self.model is Model.TRUST
+        self.context.in_key_policy = layer is Layer.RESOURCE and self.model is Model.KEY
+        return statement.concerns(self.action, self.resource, self.context, optional)
+
+
+_WITH_PRINCIPAL = frozenset({Layer.RCP, Layer.ENDPOINT, Layer.RESOURCE})
+
+
+def _principal_arn(request: Request) -> str | None:
+    """The role ARN in the context, if the caller's code put it there."""
+    for key, value in request.context.items():
+        if key.lower() == "aws:principalarn" and isinstance(value, str):
+            return value if ":role/" in value else None
+    return None
+
+
+def evaluate(scene: Scene) -> Verdict:
+    """Decide (the procedure of AWS's "Policy evaluation logic" with KMS's own rules)."""
+    return _denied(scene) or _organization(scene) or _endpoint(scene) or _permission(scene)
+
+
+# ---------------------------------------------------------------- explicit deny (R1.2)
+
+
+def deny_layers(scene: Scene) -> list[tuple[Layer, int, tuple[Compiled, ...]]]:
+    """Each layer whose Deny statements count, with its level."""
+    policies = scene.policies
+    out: list[tuple[Layer, int, tuple[Compiled, ...]]] = []
+    if scene.rcp_applies and policies.rcps:
+        out.extend((Layer.RCP, level, docs) for level, docs in enumerate(policies.rcps))
+    if scene.scp_applies and policies.scps:
+        out.extend((Layer.SCP, level, docs) for level, docs in enumerate(policies.scps))
+    if policies.vpc_endpoint:
+        out.append((Layer.ENDPOINT, 0, policies.vpc_endpoint))
+    # R2.9, R5.8: a key policy says nothing about what it cannot control
+    if policies.resource and scene.model not in (Model.IDENTITY_ONLY, Model.RETIRE):
+        out.append((Layer.RESOURCE, 0, policies.resource))
+    if has_identity(scene.caller):
+        out.append((Layer.IDENTITY, 0, policies.identity))
+        if policies.boundary:
+            out.append((Layer.BOUNDARY, 0, policies.boundary))
+        if policies.session:
+            out.append((Layer.SESSION, 0, policies.session))
+    return out
+
+
+def has_identity(caller: Caller) -> bool:
+    """Whether IAM policies can be attached to the caller (root, services: no)."""
+    return caller.kind in ("user", "role", "session", "federated-user")
+
+
+def _denied(scene: Scene) -> Verdict | None:
+    for layer, level, documents in deny_layers(scene):
+        for index, compiled in enumerate(documents):
+            for statement in compiled.document.denies:
+                if scene.concerns(layer, statement):
+                    decided = Decided(layer, level, index, statement)
+                    return Verdict(Outcome.EXPLICIT, "deny", layer, (decided,), level)
+    return None
+
+
+# ---------------------------------------------------------------- caps that must allow
+
+
+def _first_allow(
+    scene: Scene, layer: Layer, documents: tuple[Compiled, ...], level: int = 0
+) -> Decided | None:
+    for index, compiled in enumerate(documents):
+        for statement in compiled.document.allows:
+            if scene.concerns(layer, statement):
+                return Decided(layer, level, index, statement)
+    return None
+
+
+def _organization(scene: Scene) -> Verdict | None:
+    # RCPs: RCPFullAWSAccess is attached everywhere and cannot be detached (R1.3), so after the
+    # deny check each level allows.
+    if scene.scp_applies:
+        for level, documents in enumerate(scene.policies.scps or ()):
+            if _first_allow(scene, Layer.SCP, documents, level) is None:
+                return Verdict(Outcome.IMPLICIT, "scp", Layer.SCP, (), level)
+    return None
+
+
+def _endpoint(scene: Scene) -> Verdict | None:
+    documents = scene.policies.vpc_endpoint
+    if documents is not None and _first_allow(scene, Layer.ENDPOINT, documents) is None:
+        return Verdict(Outcome.IMPLICIT, "endpoint", Layer.ENDPOINT)
+    return None
+
+
+# ---------------------------------------------------------------- who gives permission
+
+
+def resource_match(scene: Scene) -> tuple[Match, Decided | None]:
+    """The strongest Allow of the resource's policy for this caller."""
+    best, by = Match.NONE, None
+    if scene.model in (Model.IDENTITY_ONLY, Model.RETIRE):
+        return best, by
+    for index, compiled in enumerate(scene.policies.resource or ()):
+        for statement in compiled.document.allows:
+            spec = statement.principal
+            if spec is None:
+                continue
+            match = spec.match(scene.caller)
+            if match > best and scene.concerns(Layer.RESOURCE, statement):
+                best, by = match, Decided(Layer.RESOURCE, 0, index, statement)
+                if best is Match.DIRECT:
+                    return best, by
+    return best, by
+
+
+def _grant_match(scene: Scene) -> tuple[Match, Decided | None]:
+    best, by = Match.NONE, None
+    for index, grant in enumerate(scene.policies.grants):
+        match, _, _ = fails_on(grant, scene.request, scene.operation, scene.caller, scene.context)
+        if match > best:
+            best, by = match, Decided(Layer.GRANT, 0, index, None, grant)
+    return best, by
+
+
+def missing_in_iam(
+    scene: Scene, *, limits_only: bool = False
+) -> tuple[Layer | None, list[Decided]]:
+    """The first of identity policy, boundary and session policy without an Allow; None if none.
+
+    The root user has no IAM policies and needs none; a service has none and gets nothing by them.
+    ``limits_only`` leaves the identity policies out (R3.2).
+    """
+    caller, policies = scene.caller, scene.policies
+    if caller.kind == "root":
+        return None, []
+    if not has_identity(caller):
+        return Layer.IDENTITY, []
+    by: list[Decided] = []
+    if not limits_only:
+        found = _first_allow(scene, Layer.IDENTITY, policies.identity)
+        if found is None:
+            return Layer.IDENTITY, by
+        by.append(found)
+    for layer, documents in (
+        (Layer.BOUNDARY, policies.boundary),
+        (Layer.SESSION, policies.session),
+    ):
+        if documents is not None:
+            found = _first_allow(scene, layer, documents)
+            if found is None:
+                return layer, by
+    return None, by
+
+
+def _allowed(reason: str, *by: Decided | None) -> Verdict:
+    return Verdict(Outcome.ALLOWED, reason, None, tuple(one for one in by if one is not None))
+
+
+def _permission(scene: Scene) -> Verdict:
+    model = scene.model
+    if model is Model.IDENTITY_ONLY:
+        return _by_iam(scene)
+    if model is Model.RETIRE:
+        return _by_retiring(scene)
+    if model is Model.KEY and scene.cross_account and scene.operation not in CROSS_ACCOUNT:
+        return Verdict(Outcome.IMPLICIT, "not-cross-account", Layer.RESOURCE)  # R4.3
+    verdict = _across(scene) if scene.cross_account else _within(scene)
+    if verdict.outcome is not Outcome.ALLOWED and model is Model.KEY and scene.policies.grants:
+        return _by_grant(scene) or verdict
+    return verdict
+
+
+def _by_iam(scene: Scene) -> Verdict:
+    missing, by = missing_in_iam(scene)
+    if missing is None:
+        return _allowed("iam", *by)
+    return Verdict(Outcome.IMPLICIT, "iam-missing", missing, tuple(by))
+
+
+def _within(scene: Scene) -> Verdict:
+    """Caller and resource in one account."""
+    match, by = resource_match(scene)
+    if match is Match.DIRECT:
+        return _allowed("resource", by)
+    if match is Match.LIMITED:
+        missing, _ = missing_in_iam(scene, limits_only=True)
+        if missing is None:
+            return _allowed("resource", by)
+        return Verdict(Outcome.IMPLICIT, "role-limited", missing, (by,) if by else ())
+    if scene.model is not Model.EITHER and match is Match.NONE:
+        return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)
+    if not has_identity(scene.caller) and scene.caller.kind != "root":
+        return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)
+    missing, used = missing_in_iam(scene)
+    if missing is None:
+        return _allowed("delegated" if match is Match.ACCOUNT else "iam", by, *used)
+    reason = "delegated-missing" if match is Match.ACCOUNT else "iam-missing"
+    return Verdict(Outcome.IMPLICIT, reason, missing, tuple([by] if by else []) + tuple(used))
+
+
+def _across(scene: Scene) -> Verdict:
+    """Caller and resource in different accounts: both sides must allow (R4.1, R4.2)."""
+    match, by = resource_match(scene)
+    missing, used = missing_in_iam(scene)
+    if match is Match.NONE:
+        return Verdict(Outcome.IMPLICIT, "across-resource-missing", Layer.RESOURCE, tuple(used))
+    if missing is None:
+        return _allowed("across", by, *used)
+    return Verdict(
+        Outcome.IMPLICIT, "across-iam-missing", missing, tuple([by] if by else []) + tuple(used)
+    )
+
+
+def _by_grant(scene: Scene) -> Verdict | None:
+    """R4.6: across accounts a grant needs no IAM policy [I]; boundaries and session policies do
+    not block what comes from a grant alone (R3.11 [R], not to be taught)."""
+    match, by = _grant_match(scene)
+    if match is Match.DIRECT:
+        return _allowed("grant", by)
+    if match is Match.ACCOUNT:
+        missing, used = missing_in_iam(scene)
+        if missing is None:
+            return _allowed("grant", by, *used)
+    return None
+
+
+def _by_retiring(scene: Scene) -> Verdict:
+    if scene.policies.grants:
+        verdict = _by_grant(scene)
+        if verdict is not None:
+            return verdict
+    return Verdict(Outcome.IMPLICIT, "retire", Layer.GRANT)
