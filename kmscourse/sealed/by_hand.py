@@ -146,7 +146,8 @@ def parse_by_hand(envelope: Mapping[str, object], *, tag_length: int = TAG_LENGT
             context.update({str(k): str(v) for k, v in value.items()})
         if what.role == "format":
             key_id = value if isinstance(value, str) else fields[0].data.decode("utf-8", "replace")
-        parts.append(b.layer(key, title, what.meaning, what.role, fields))
+        length = plural(len(fields[0]), "byte") if what.role == "body" else ""
+        parts.append(b.layer(key, title, what.meaning, what.role, fields, length))
     root = b.layer(
         "message",
         "Sealed envelope",

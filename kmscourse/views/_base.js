@@ -25,7 +25,7 @@ function fill(element, attributes, children) {
 const ICONS = {
   lock: "M5 11h14v10H5z M8 11V7a4 4 0 0 1 8 0v4",
   open: "M5 11h14v10H5z M8 11V7a4 4 0 0 1 7.5-2",
-  key: "M15.5 8.5a4 4 0 1 1-3-3.9 M11 10l-8 8v3h3l1-1v-2h2v-2h2l2.6-2.6",
+  key: "M7.5 11.5a4 4 0 1 0 0 8 4 4 0 0 0 0-8z M10.4 12.6L20 3 M16 7l3 3",
   tag: "M3 12V4h8l10 10-8 8z M7.5 8h.01",
   eye: "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12z M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
   pen: "M4 20l4-1L19 8l-3-3L5 16z M3 22h18",

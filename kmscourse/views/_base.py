@@ -61,8 +61,10 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no typ
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget, and beside it the picture and the sentence for where no widget runs."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:  # closed
-            return {"text/plain": repr(self), "image/svg+xml": self.picture()}
+        still = {"text/plain": repr(self), "image/svg+xml": self.picture()}
+        # Closed, or no kernel to talk to: the still form is all there is.
+        bundle = super()._repr_mimebundle_(**kwargs) if self.comm is not None else None
+        if bundle is None:
+            return still
         data, metadata = bundle
-        return {**data, "text/plain": repr(self), "image/svg+xml": self.picture()}, metadata
+        return {**data, **still}, metadata

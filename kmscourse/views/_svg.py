@@ -24,7 +24,7 @@ MONO = "ui-monospace, Menlo, Consolas, monospace"
 _WIDTH = {SANS: 0.54, MONO: 0.61}
 
 LOCK = "M5 11h14v10H5z M8 11V7a4 4 0 0 1 8 0v4"
-KEY_ICON = "M15.5 8.5a4 4 0 1 1-3-3.9 M11 10l-8 8v3h3l1-1v-2h2v-2h2l2.6-2.6"
+KEY_ICON = "M7.5 11.5a4 4 0 1 0 0 8 4 4 0 0 0 0-8z M10.4 12.6L20 3 M16 7l3 3"
 TAG_ICON = "M3 12V4h8l10 10-8 8z M7.5 8h.01"
 PEN_ICON = "M4 20l4-1L19 8l-3-3L5 16z M3 22h18"
 

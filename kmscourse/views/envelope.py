@@ -276,7 +276,7 @@ class Envelope(View):
             keys.append(
                 {
                     "layer": key.field,
-                    "store": "AWS KMS" if kms else key.provider or "a wrapping key",
+                    "store": "AWS KMS" if kms else key.provider,
                     "id": key_id,
                     "holders": names,
                     "bytes": key.length,
@@ -289,12 +289,12 @@ class Envelope(View):
     def sentence(self) -> str:
         """What can be seen, in one sentence; lengths and names, never bytes or ids."""
         found = self.sealed
-        stores = sorted({str(k["store"]) for k in self._keys})
+        stores = sorted({str(k["store"]) for k in self._keys if k["store"]})
         count = len(self._keys)
         parts = []
         if count:
             noun = "one wrapped data key" if count == 1 else f"{count} wrapped data keys"
-            parts.append(f"{noun} ({', '.join(stores)})")
+            parts.append(noun + (f" ({', '.join(stores)})" if stores else ""))
         if found.encryption_context:
             pairs = len(found.encryption_context)
             parts.append(f"an encryption context of {pairs} pair{'s' if pairs > 1 else ''}")
@@ -385,19 +385,18 @@ def _draw(view: Envelope) -> str:
         who = (
             "Can be unwrapped by " + (", ".join(holders) if holders else "nobody")
             if holders is not None
-            else f"Can be unwrapped by whoever may use that key in {key['store']}"
+            else "Can be unwrapped by whoever may use that key"
         )
         lines = _svg.wrap(who, inner - 120, 12.5)
         height = 34 + 17.5 * len(lines)
         label.box(pad + 36, y, inner - 52, height, fill="#fbf1d9", line=_svg.KEY)
         label.icon(pad + 48, y + 12, _svg.KEY_ICON, line=_svg.KEY)
         number = f" {i}" if len(view._keys) > 1 else ""
+        under = f"a key of {key['store']}" if key["store"] else "a wrapping key"
         label.text(
             pad + 76,
             y + 22,
-            f"Wrapped data key{number}: {key['bytes']} bytes, sealed under a key of {key['store']}"
-            if key["store"] != "a wrapping key"
-            else f"Wrapped data key{number}: {key['bytes']} bytes, sealed under a wrapping key",
+            f"Wrapped data key{number}: {key['bytes']} bytes, sealed under {under}",
             bold=True,
             fill=_svg.KEY,
         )
