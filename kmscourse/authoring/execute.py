@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -45,6 +46,20 @@ class _ThisPython(KernelSpecManager):
 
 class _Client(NotebookClient):  # type: ignore[misc]
     """nbclient, refusing what nbval would not see the same way when it compares."""
+
+    @asynccontextmanager
+    async def async_setup_kernel(self, **kwargs: Any) -> AsyncIterator[None]:
+        """A kernel for the time of one notebook.
+
+        nbclient's own takes Ctrl-C for itself, ends one kernel and lets the build go on with the
+        next; and it leaves a kernel running whose manager it was given.
+        """
+        await self.async_start_new_kernel(**kwargs)
+        try:
+            await self.async_start_new_kernel_client()
+            yield
+        finally:
+            await self._async_cleanup_kernel()
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         kind = msg["msg_type"]
@@ -93,6 +108,7 @@ async def execute(
             timeout=CELL_SECONDS,
             store_widget_state=False,
             record_timing=False,
+            shutdown_kernel="immediate",
             resources={"metadata": {"path": str(product.path.parent)}},
             on_cell_start=started,
             on_cell_executed=lambda **_: step(),

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
@@ -11,6 +16,7 @@ from rich.console import Console
 
 from kmscourse.authoring.build import build
 from kmscourse.authoring.products import Kind, products
+from kmscourse.course import HOME_VARIABLE
 
 from .conftest import MiniCourse
 
@@ -109,8 +115,6 @@ REFUSED = {
     "raises": ("# %%\nx = 1\n\n# %%\ny = 1\nx / 0\n", 9, "cell 3: ZeroDivisionError: division by"),
     "tagged": ('# %% tags=["raises-exception"]\n1\n', 4, "raises-exception, but it does not raise"),
     "stderr": ("# %%\nimport warnings\n\nwarnings.warn('old')\n", 4, "it wrote to stderr"),
-    "address": ("# %%\nobject()\n", 4, "holds a memory address (at 0x"),
-    "path": ("# %%\nimport os\n\nos.getcwd()\n", 4, "a path of this machine"),
     "update": (UPDATE, 9, "changes an output after showing it"),
     "output": (OUTPUT, 4, "prints into an ipywidgets Output"),
     "death": (DEATH, 4, "its kernel died.\nthe last words"),
@@ -180,3 +184,36 @@ def test_a_notebook_runs_as_for_a_learner_who_has_not_begun(mini, monkeypatch, t
     notebook = nbformat.read(report.written[0], as_version=4)
     assert notebook.cells[1].outputs[0].text == "False 2 False\nnotebooks\n"
     assert [p.name for p in (mini.home / "my-work").iterdir()] == ["progress.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to a process")
+def test_ctrl_c_ends_the_whole_build(mini):
+    for name in ("00-first", "01-second"):
+        touch = f"open({str(mini.home / name)!r}, 'w').close()"
+        text = f"{HEADING}# %%\nimport time\n\n{touch}\ntime.sleep(60)\n"
+        mini.write(f"lessons/{name}/lesson.py", text)
+    program = (
+        "from kmscourse import course\n"
+        "from kmscourse.authoring.build import build\n"
+        "from kmscourse.authoring.products import products\n"
+        "build(products(course.lessons()), at_once=1)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, HOME_VARIABLE: str(mini.home)},
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell may have told us to ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        while not (mini.home / "00-first").exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    finally:
+        run.kill()
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert not (mini.home / "01-second").exists()
+    assert not list(mini.home.glob("notebooks/*.ipynb"))
