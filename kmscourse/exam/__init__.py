@@ -79,6 +79,20 @@ At a lesson's end `exam.check_yourself("05-envelopes")` shows its questions and 
 
 from __future__ import annotations
 
+from kmscourse.exam.answers import Answer, Answers
+from kmscourse.exam.lesson_end import NoQuestionsError, check_yourself
 from kmscourse.exam.questions import BankError, Option, Problem, Question, bank, load, of_lesson
 
-__all__ = ["BankError", "Option", "Problem", "Question", "bank", "load", "of_lesson"]
+__all__ = [
+    "Answer",
+    "Answers",
+    "BankError",
+    "NoQuestionsError",
+    "Option",
+    "Problem",
+    "Question",
+    "bank",
+    "check_yourself",
+    "load",
+    "of_lesson",
+]

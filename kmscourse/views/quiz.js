@@ -208,6 +208,17 @@ function render({ model, el }) {
         ),
       );
     }
+    if (state.grounds.length) {
+      const lines = state.grounds.map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
+      parts.push(
+        h(
+          "details",
+          { class: "kq-grounds" },
+          h("summary", {}, "The facts it rests on"),
+          h("dl", { class: "kq-notes" }, lines),
+        ),
+      );
+    }
     parts.push(
       h(
         "div",

@@ -34,6 +34,7 @@ class Item:
         id: what answers are kept under.
         asks: what is to be done: "Choose one."
         notes: what is shown with the reasons: (label, text, address or empty).
+        grounds: what the answer rests on, folded away until asked for: (name, sentence).
     """
 
     id: str
@@ -41,6 +42,7 @@ class Item:
     asks: str
     choices: tuple[Choice, ...]
     notes: tuple[tuple[str, str, str], ...] = ()
+    grounds: tuple[tuple[str, str], ...] = ()
 
     @property
     def several(self) -> bool:
@@ -263,6 +265,7 @@ def _for_browser(marked: Marked) -> dict[str, Any]:
         "ok": marked.ok,
         "whys": [choice.why for choice in marked.item.choices],
         "notes": [list(note) for note in marked.item.notes],
+        "grounds": [list(ground) for ground in marked.item.grounds],
         "trouble": marked.trouble,
     }
 
