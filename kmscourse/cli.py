@@ -1,0 +1,195 @@
+"""The command `course`.
+
+It is quick to answer: what takes time to import is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmscourse import course, work
+
+START_PAGE = "notebooks/00-start-here.ipynb"
+
+app = typer.Typer(
+    name="course",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="The port to try first. 8888, or the next free one, if not said."
+    ),
+]
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", help="Only print the address, open no browser.")
+]
+LessonName = Annotated[
+    str, typer.Argument(metavar="LESSON", help="For example 05-envelopes, or 5, or envelopes.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def first(context: typer.Context, port: Port = None, no_browser: NoBrowser = False) -> None:
+    """AWS Encryption, Hands-on. Without a command it opens the course."""
+    if context.invoked_subcommand is None:
+        _open(_start_page(course.root()), port=port, browser=not no_browser)
+
+
+@app.command()
+def start(port: Port = None, no_browser: NoBrowser = False) -> None:
+    """Open the course in JupyterLab, at the start page."""
+    _open(_start_page(course.root()), port=port, browser=not no_browser)
+
+
+@app.command()
+def lab(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[LESSON]", help="For example 05-envelopes, or 5.")
+    ] = None,
+    port: Port = None,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Open your own copy of a lab. Without a name: list the labs."""
+    if name is None:
+        _list_labs()
+        return
+    chosen = course.lesson(name)
+    if work.lay_out(chosen):
+        _say(f"The lab is laid out in {_relative(chosen.work_copy)}. It is yours to write in.")
+    else:
+        _say(f"Opening {_relative(chosen.work_copy)} as you left it.")
+    _open(_relative(chosen.work_copy), port=port, browser=not no_browser)
+
+
+@app.command()
+def reset(name: LessonName) -> None:
+    """Begin a lab afresh. What you wrote is kept, under a name with the date."""
+    from datetime import datetime
+
+    chosen = course.lesson(name)
+    kept = work.reset(chosen, datetime.now())
+    if kept:
+        _say(f"What you had is kept as {_relative(kept)}.")
+    _say(f"A fresh lab is in {_relative(chosen.work_copy)}. Open it: course lab {chosen.name}")
+
+
+@app.command()
+def progress() -> None:
+    """Show how far you have come."""
+    from kmscourse.lab import report
+
+    report.show()
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is wrong with this installation, and how to mend it."""
+    from kmscourse import doctor as examination
+
+    raise typer.Exit(0 if examination.examine() else 1)
+
+
+def main() -> None:
+    """Run the command. What is expected to go wrong ends in a sentence, not in a traceback."""
+    from kmscourse.jupyter.interrupts import Interrupted
+    from kmscourse.jupyter.problems import JupyterError
+
+    try:
+        app(prog_name="course")
+    except (course.CourseError, JupyterError) as error:
+        _complain(str(error))
+    except Interrupted:
+        _complain("Stopped.", code=130)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        _complain(f"{error.strerror}{where}. `course doctor` looks for what is wrong.")
+
+
+# --- opening JupyterLab ---------------------------------------------------------------------------
+
+
+def _open(path: str, *, port: int | None, browser: bool) -> None:
+    """Serve the course and open `path`, until stopped."""
+    from kmscourse import jupyter
+
+    home = course.root()
+    already = jupyter.running(home) if port is None else None
+    if already:
+        _say("The course is open already, at")
+        _say(f"  {already.url(path)}")
+        if browser:
+            import webbrowser
+
+            # Without the token, which others could read off the command line: this browser knows it
+            webbrowser.open(already.url(path, with_token=False))
+        return
+    wanted = port or jupyter.DEFAULT_PORT
+    free = jupyter.free_port(wanted)
+    if free != wanted:
+        _say(f"Port {wanted} is in use, so the course takes port {free}.")
+    try:
+        with jupyter.interruptible():
+            _say("Starting JupyterLab ...")
+            with jupyter.serving(home, port=free, path=path, browser=browser) as (server, process):
+                _say("The course is open in your browser. If it is not, open this address:")
+                _say(f"  {server.url(path)}")
+                _say("To stop: Ctrl-C here. What you write is kept in my-work/.")
+                process.wait()
+    except jupyter.Interrupted:
+        pass
+    _say("The course is closed.")
+
+
+def _start_page(home: Path) -> str:
+    if not (home / START_PAGE).is_file():
+        raise course.CourseError(
+            f"{START_PAGE} is not there. `make build` makes the notebooks from lessons/; "
+            "`git checkout -- notebooks` brings back the ones that came with the course."
+        )
+    return START_PAGE
+
+
+# --- talking --------------------------------------------------------------------------------------
+
+
+def _list_labs() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Lab", "What it is about", "Minutes", "Yours"):
+        table.add_column(heading)
+    for each in course.lessons():
+        if each.has_lab:
+            yours = _relative(each.work_copy) if each.work_copy.exists() else "not begun"
+            table.add_row(each.name, each.title, str(each.minutes.lab), yours)
+    Console().print(table)
+    _say("\nOpen one with: course lab 05-envelopes")
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(course.root()).as_posix()
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
+
+
+def _complain(text: str, code: int = 1) -> None:
+    typer.secho(text, fg="red", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
