@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import RLock
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from kmscourse.cloud import at_rest, permissions, protocol, sts, validation
+from kmscourse.cloud import at_rest, isolation, permissions, protocol, sts, validation
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.clock import Clock
@@ -72,13 +73,10 @@ class Gateway:
             return self._handle(http)
 
     def _handle(self, http: AWSPreparedRequest) -> Response:
+        if not protocol.is_aws(urlsplit(http.url).hostname or ""):
+            raise OfflineError(isolation.refusal(http.url.partition("?")[0]))
         self.clock.tick()
         envelope = protocol.open_envelope(http)
-        if not envelope.service:
-            raise OfflineError(
-                f"Refused to connect to {http.url.partition('?')[0]}: while the simulated AWS is "
-                "running, nothing leaves this machine. cloud.stop() ends the simulation."
-            )
         call = Call(
             service=envelope.service,
             operation="",

@@ -16,7 +16,7 @@ import urllib3.connection
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 
-from kmscourse.cloud.protocol import Response
+from kmscourse.cloud.protocol import Response, is_aws
 
 _CONNECTIONS: tuple[Any, ...] = (
     http.client.HTTPConnection,
@@ -65,11 +65,6 @@ class HTTPDoor:
         return connect_here
 
 
-def is_aws(host: str) -> bool:
-    """Whether a host is one of AWS's endpoints."""
-    return host.lower().rstrip(".").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-
-
 class _Socket:
     """As much of a socket as http.client uses, with the gateway at its far end."""
 
@@ -80,7 +75,7 @@ class _Socket:
     def sendall(self, data: bytes) -> None:
         self._sent += data
 
-    def makefile(self, *_: Any, **__: Any) -> BytesIO:
+    def makefile(self, *_args: Any, **_kwargs: Any) -> BytesIO:
         head, _, body = bytes(self._sent).partition(b"\r\n\r\n")
         self._sent.clear()
         request_line, _, header_block = head.partition(b"\r\n")

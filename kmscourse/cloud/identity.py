@@ -27,7 +27,7 @@ class Principal:
 
     Attributes:
         arn: the principal's ARN; of the session for an assumed role; a service principal
-            such as ``s3.amazonaws.com`` for a service; ``"*"`` for an unsigned request.
+            such as ``s3.amazonaws.com`` for a service; ``anonymous`` for an unsigned request.
         kind: as in CloudTrail's ``userIdentity.type``.
         account: its account id.
         id: its unique id (``AIDA...``, ``AROA...:session``; the account id for root).
@@ -125,7 +125,7 @@ class Identity:
                 those services) for credentials nobody issued.
         """
         if call.access_key is None:
-            return Principal("*", "Anonymous", "anonymous", "anonymous")
+            return Principal("anonymous", "Anonymous", "anonymous", "anonymous")
         principal = self._issued.get(call.access_key) or self._issued_by_iam(call.access_key)
         if principal is None:
             raise _unknown(call.service)

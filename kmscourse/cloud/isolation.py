@@ -91,6 +91,14 @@ def reopen() -> None:
     _closed = max(0, _closed - 1)
 
 
+def refusal(where: str) -> str:
+    """The one sentence that a refused connection gets."""
+    return (
+        f"Refused to connect to {where}: while the simulated AWS is running, nothing leaves "
+        "this machine. cloud.stop() ends the simulation."
+    )
+
+
 def is_loopback(host: object) -> bool:
     """Whether a host, by name or address, is this machine itself."""
     if host is None or host in ("", "localhost", b"localhost"):
@@ -117,7 +125,4 @@ def _guard(event: str, args: tuple[Any, ...]) -> None:
     if not is_loopback(host):
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         where = f"{name}:{port}" if port is not None else f"{name}"
-        raise OfflineError(
-            f"Refused to connect to {where}: while the simulated AWS is running, nothing "
-            "leaves this machine. cloud.stop() ends the simulation."
-        )
+        raise OfflineError(refusal(where))

@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
-from moto.core.botocore_stubber import MockRawResponse
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
@@ -52,7 +52,7 @@ class MotoDoor:
     ) -> None:
         self._handle = handle
         self._mock = mock_aws(config={"core": {"mock_credentials": False}})
-        self._moto = botocore_stubber.process_request
+        self._before = botocore_stubber.process_request  # moto's own, or an outer cloud's
         self._send = URLLib3Session.send
         self._rooms = _Rooms()
         self._now = now
@@ -81,7 +81,7 @@ class MotoDoor:
         """Leave it as it was found."""
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
-        botocore_stubber.process_request = self._moto
+        botocore_stubber.process_request = self._before
         self._mock.stop()
         self._rooms.restore()
 
@@ -89,7 +89,7 @@ class MotoDoor:
         """Let moto answer a request in an account, under the request id of the trail."""
         http.headers["x-moto-account-id"] = account
         try:
-            answered = self._moto(http)
+            answered = BotocoreStubber.process_request(botocore_stubber, http)
         except NotImplementedError as error:
             return Response(501, {}, str(error).encode())
         if answered is None:

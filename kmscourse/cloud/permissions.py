@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kmscourse.cloud import moto_door
-from kmscourse.cloud.authorization import Decision, Policies, Request, decide
+from kmscourse.cloud.authorization import Decision, NamedPolicy, Policies, Request, decide
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
@@ -77,7 +77,17 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
             _policies(call.caller, permission),
         )
         if not decision.allowed:
-            raise RefusedError(permission, decision, decision.message(on=permission.on))
+            raise RefusedError(permission, decision, _words(decision, permission))
+
+
+def _words(decision: Decision, permission: Permission) -> str:
+    """AWS's text for a refusal, with the resource as the service names it."""
+    named = f"on resource: {permission.resource}"
+    if permission.on is not None:
+        return decision.message().replace(named, f"on {permission.on}")
+    if permission.quoted:
+        return decision.message().replace(named, f'on resource: "{permission.resource}"')
+    return decision.message()
 
 
 def _policies(principal: Principal, permission: Permission) -> Policies:
@@ -91,7 +101,9 @@ def _policies(principal: Principal, permission: Permission) -> Policies:
     )
 
 
-def _identity_policies(principal: Principal) -> tuple[list[str], list[str] | None]:
+def _identity_policies(
+    principal: Principal,
+) -> tuple[list[NamedPolicy], list[NamedPolicy] | None]:
     """The policies attached to a user or role in moto's IAM, and its boundary."""
     if principal.kind not in ("IAMUser", "AssumedRole"):
         return [], None
@@ -104,13 +116,19 @@ def _identity_policies(principal: Principal) -> tuple[list[str], list[str] | Non
         groups = []
     if owner is None:
         return [], None
-    documents: list[str] = []
-    for holder in (owner, *groups):
-        documents += [_text(document) for document in holder.policies.values()]
-        documents += [policy.document for policy in holder.managed_policies.values()]
+    attached = [
+        NamedPolicy(name, _text(document))
+        for holder in (owner, *groups)
+        for name, document in holder.policies.items()
+    ] + [
+        NamedPolicy(policy.name, policy.document)
+        for holder in (owner, *groups)
+        for policy in holder.managed_policies.values()
+    ]
+    # moto's users have no boundary; its roles do.
     arn = getattr(owner, "permissions_boundary_arn", None)
     boundary = iam.managed_policies.get(arn) if arn else None
-    return documents, [boundary.document] if boundary is not None else None
+    return attached, None if boundary is None else [NamedPolicy(boundary.name, boundary.document)]
 
 
 def _text(document: Any) -> str:

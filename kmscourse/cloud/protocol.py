@@ -77,6 +77,11 @@ def model(service: str) -> ServiceModel | None:
         return None
 
 
+def is_aws(host: str) -> bool:
+    """Whether a host is one of AWS's endpoints."""
+    return host.lower().rstrip(".").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 def open_envelope(http: AWSPreparedRequest) -> Envelope:
     """Read who signed a request, for which service and Region, from its headers and host."""
     if hasattr(http.body, "read"):  # a stream is read once: by us, by moto, by the trail

@@ -34,7 +34,7 @@ def create_key(kms: KMS, call: Call, _: None) -> dict[str, Any]:
         tags={tag["TagKey"]: tag["TagValue"] for tag in parameters.get("Tags", [])},
     )
     if "Policy" in parameters:
-        validate_policy(kms, call, key, policy)
+        validate_policy(call, key, policy)
     key.materials.append(new_material(kms, call))
     kms.region(call.account, call.region).keys[key.id] = key
     note_key(call, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kmscourse.cloud.authorization import parse_policy
+from kmscourse.cloud.authorization import MalformedPolicyError, check_lockout, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.kms.keys import Key
@@ -31,17 +31,20 @@ def default_policy(account: str) -> str:
     )
 
 
-def validate_policy(kms: KMS, call: Call, key: Key, policy: str) -> None:
-    """Refuse a policy that AWS would not save.
+def validate_policy(call: Call, key: Key, policy: str) -> None:
+    """Refuse a policy that AWS would not save. Source: botocore kms PutKeyPolicy.
 
     Raises:
-        AWSError: ``MalformedPolicyDocumentException`` for a document that is none, or one
-            that would lock its author out, unless BypassPolicyLockoutSafetyCheck says so.
+        AWSError: ``MalformedPolicyDocumentException`` for a document that is none, or one that
+            would lock its author out, unless BypassPolicyLockoutSafetyCheck says so.
     """
     try:
-        parse_policy(policy, kind="key")
-    except ValueError as error:
-        raise AWSError("MalformedPolicyDocumentException", str(error)) from error
+        if call.parameters.get("BypassPolicyLockoutSafetyCheck"):
+            parse_policy(policy, "key")
+        else:
+            check_lockout(policy, call.caller.arn, key.arn, {"kms:CallerAccount": call.account})
+    except MalformedPolicyError as error:
+        raise AWSError(error.code, error.message) from error
 
 
 @operation("GetKeyPolicy", pending_deletion=True)
@@ -56,7 +59,7 @@ def put_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """Replace the policy of a key."""
     _check_name(call)
     policy = call.parameters["Policy"]
-    validate_policy(kms, call, key, policy)
+    validate_policy(call, key, policy)
     key.policy = policy
     return {}
 

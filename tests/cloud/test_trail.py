@@ -1,0 +1,99 @@
+"""The audit trail, as CloudTrail would have written it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kmscourse import cloud
+
+
+def test_every_call_is_written_down_with_who_what_and_on_which_key(
+    aws: cloud.Cloud, kms: Any, key_id: str
+) -> None:
+    kms.encrypt(KeyId=key_id, Plaintext=b"secret record", EncryptionContext={"patient": "4711"})
+    (event,) = aws.trail.events("Encrypt")
+    assert event["eventSource"] == "kms.amazonaws.com"
+    assert event["userIdentity"]["type"] == "IAMUser"
+    assert event["userIdentity"]["arn"] == f"arn:aws:iam::{aws.account_id}:user/learner"
+    assert event["requestParameters"]["encryptionContext"] == {"patient": "4711"}
+    assert event["resources"][0]["ARN"].endswith(key_id)
+    assert event["readOnly"] is True
+    assert event["responseElements"] is None
+    assert event["recipientAccountId"] == aws.account_id
+
+
+def test_neither_plaintext_nor_key_material_is_ever_written_down(
+    aws: cloud.Cloud, kms: Any, key_id: str
+) -> None:
+    blob = kms.encrypt(KeyId=key_id, Plaintext=b"secret record")["CiphertextBlob"]
+    kms.decrypt(CiphertextBlob=blob)
+    data_key = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256")
+    written = json.dumps(aws.trail.events())
+    for secret in (b"secret record", data_key["Plaintext"], blob):
+        assert secret.hex() not in written
+        assert repr(secret)[2:-1] not in written
+
+
+def test_a_refusal_is_written_down_with_its_code_and_words(
+    aws: cloud.Cloud, kms: Any, key_id: str
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        aws.session("analyst").client("kms").encrypt(KeyId=key_id, Plaintext=b"x")
+    (event,) = aws.trail.events("Encrypt", user="analyst")
+    assert event["errorCode"] == "AccessDenied"
+    assert event["errorMessage"] == refused.value.response["Error"]["Message"]
+    assert event["requestID"] == refused.value.response["ResponseMetadata"]["RequestId"]
+
+
+def test_events_can_be_asked_for(aws: cloud.Cloud, kms: Any, key_id: str) -> None:
+    kms.disable_key(KeyId=key_id)
+    with pytest.raises(ClientError):
+        kms.encrypt(KeyId=key_id, Plaintext=b"x")
+    assert [e["eventName"] for e in aws.trail.events()] == ["CreateKey", "DisableKey", "Encrypt"]
+    assert [e["eventName"] for e in aws.trail.events(error="DisabledException")] == ["Encrypt"]
+    assert len(aws.trail.events(resource=key_id)) == 3
+    assert aws.trail.events(service="s3") == []
+    assert "DisabledException" in repr(aws.trail.events())
+
+
+def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any) -> None:
+    other = "222222222222"
+    key = kms.create_key(
+        Policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {
+                            "AWS": [
+                                f"arn:aws:iam::{aws.account_id}:root",
+                                f"arn:aws:iam::{other}:root",
+                            ]
+                        },
+                        "Action": "kms:*",
+                        "Resource": "*",
+                    }
+                ],
+            }
+        )
+    )["KeyMetadata"]["Arn"]
+    partner = aws.account(other)
+    iam = partner.session("root").client("iam")
+    iam.create_user(UserName="doctor")
+    iam.put_user_policy(
+        UserName="doctor",
+        PolicyName="use",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": key}}
+        ),
+    )
+    partner.session("doctor").client("kms").encrypt(KeyId=key, Plaintext=b"x")
+    seen = aws.trail.events("Encrypt")
+    assert {event["recipientAccountId"] for event in seen} == {aws.account_id, other}
+    assert len({event["sharedEventID"] for event in seen}) == 1
+    assert len({event["eventID"] for event in seen}) == 2
