@@ -9,8 +9,8 @@
     decision.allowed, decision.because, decision.steps
 
 The rules (R1.1 ... R11.11) are listed, each with its test, in
-``tests/cloud/authorization/rules.py``. In the code **[I]** marks what is inferred from AWS's documents and
-**[R]** what is recalled without one; neither is taught as certain.
+``tests/cloud/authorization/authorization_rules.py``. In the code **[I]** marks what is inferred
+from AWS's documents and **[R]** what is recalled without one; neither is taught as certain.
 """
 
 from kmscourse.cloud.authorization.decision import Decision, decide

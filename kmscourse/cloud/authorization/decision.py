@@ -81,12 +81,14 @@ class Decision:
         """
         return tuple(step_for(self._scene, decided) for decided in self._verdict.decided)
 
-    def message(self, *, resource: bool = True) -> str:
+    def message(self, on: str | None = None, *, quoted: bool = False, resource: bool = True) -> str:
         """AWS's text for a refusal.
 
         Source: IAM User Guide, "Troubleshoot access denied error messages".
 
         Args:
+            on: what the text names as the resource; by default the request's ARN.
+            quoted: put it in quotation marks, as S3 does.
             resource: False leaves out ``on resource: ...``, as services do that name none.
 
         Raises:
@@ -95,11 +97,18 @@ class Decision:
         layer = self._verdict.layer
         if layer is None:
             raise ValueError("The request is allowed: there is nothing to refuse")
-        request = self.request
+        request, scene = self.request, self._scene
         text = f"User: {request.principal} is not authorized to perform: {request.action}"
         if resource:
-            text += f" on resource: {request.resource}"
-        trust = self._scene.model is Model.TRUST and layer is Layer.RESOURCE
+            named = request.resource if on is None else on
+            text += f' on resource: "{named}"' if quoted else f" on resource: {named}"
+        if layer is Layer.RESOURCE and scene.model is Model.KEY and scene.cross_account:
+            # [R] KMS does not tell an outsider whether the key exists.
+            return (
+                f"{text} because the resource does not exist in this Region, no resource-based "
+                "policies allow access, or a resource-based policy explicitly denies access"
+            )
+        trust = scene.model is Model.TRUST and layer is Layer.RESOURCE
         if self._verdict.outcome is Outcome.EXPLICIT:
             kind = "the role trust policy" if trust else _ARTICLE[layer]
             return f"{text} with an explicit deny in {kind}"

@@ -198,6 +198,19 @@ class PolicyDocument:
     allows: tuple[Statement, ...]
     denies: tuple[Statement, ...]
 
+    @property
+    def principals(self) -> frozenset[str]:
+        """Every user, role and session ARN and every account id that the policy names.
+
+        KMS and IAM refuse a policy that names one that does not exist (R2.8); only they can tell.
+        """
+        return frozenset(
+            name
+            for statement in self.statements
+            if statement.principal is not None
+            for name in statement.principal.arns | statement.principal.accounts
+        )
+
 
 # ---------------------------------------------------------------- reading
 

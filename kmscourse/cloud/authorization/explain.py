@@ -201,6 +201,7 @@ def _first_failure(scene: Scene, layer: Layer, statement: Statement) -> tuple[Fa
         if actions.negated:
             return "action", f"It is about everything except {listed}."
         return "action", f"It is about {listed}, not {scene.request.action}."
+    scene.context.in_key_policy = layer is Layer.RESOURCE and scene.model is Model.KEY
     resources = statement.resources
     trust = layer is Layer.RESOURCE and scene.model is Model.TRUST
     if resources is None:
@@ -211,7 +212,6 @@ def _first_failure(scene: Scene, layer: Layer, statement: Statement) -> tuple[Fa
         if resources.negated:
             return "resource", f"It is about every resource except {listed}."
         return "resource", f"It is about {listed}, not {scene.resource}."
-    scene.context.in_key_policy = layer is Layer.RESOURCE and scene.model is Model.KEY
     for condition in statement.conditions:
         if not condition.holds(scene.context):
             return "condition", f"Its condition is not met: {condition.explain(scene.context)}."
