@@ -19,7 +19,9 @@ function render({ model, el }) {
   const unique = `kv-quiz-${++quizzes}`;
   const drafts = {}; // what is ticked, but not answered yet: id -> positions
   let current = Math.max(0, items.findIndex((item) => !model.get("_marked")[item.id]));
-  let waiting = null; // {id, timer} while Python has not answered
+  let waiting = null; // {id, timer, focused} while Python has not answered
+  let shown; // the state of the question as it is drawn
+  let refresh = () => {}; // brings the button of the shown question up to date
 
   const root = frame(model, "kv-quiz");
   const status = liveRegion();
@@ -90,6 +92,7 @@ function render({ model, el }) {
   function drawCard() {
     const item = items[current];
     const state = model.get("_marked")[item.id];
+    shown = JSON.stringify(state);
     const chosen = new Set(state ? state.chosen : (drafts[item.id] ?? []));
     const stemId = `${unique}-stem-${current}`;
     const asksId = `${unique}-asks-${current}`;
@@ -166,14 +169,16 @@ function render({ model, el }) {
     function ready() {
       const count = (drafts[item.id] ?? []).length;
       const busy = waiting?.id === item.id;
-      submit.disabled = busy || count !== item.count;
+      submit.disabled = count !== item.count;
+      submit.setAttribute("aria-disabled", String(busy)); // not disabled: it keeps the focus
       note.textContent = busy
         ? "Checking…"
         : item.several && count !== item.count
           ? `${count} of ${item.count} chosen`
           : "";
     }
-    if (!state) ready();
+    refresh = state ? () => {} : ready;
+    refresh();
   }
 
   /** What stands under an answered question: the verdict, where it can be read, and the way on. */
@@ -260,15 +265,15 @@ function render({ model, el }) {
     if (chosen.length !== item.count || waiting) return;
     const timer = setTimeout(() => {
       waiting = null;
-      draw();
+      refresh();
       const words =
         "The kernel does not answer, so this is not kept yet. If it is busy, wait and check again; " +
         "if it was restarted, run this cell again.";
       card.querySelector(".kq-note")?.replaceChildren(words);
       status.textContent = words;
     }, PATIENCE);
-    waiting = { id: item.id, timer };
-    draw();
+    waiting = { id: item.id, timer, focused: root.contains(document.activeElement) };
+    refresh();
     model.send({ do: "answer", id: item.id, chosen });
   }
 
@@ -279,23 +284,27 @@ function render({ model, el }) {
 
   function changed() {
     const marked = model.get("_marked");
-    const here = items[current].id;
-    const focused = root.contains(document.activeElement);
-    const answered = waiting && marked[waiting.id] ? waiting.id : null;
-    if (answered) {
+    const item = items[current];
+    const state = marked[item.id];
+    const inCard = card.contains(document.activeElement);
+    const mine = waiting?.id === item.id && Boolean(state);
+    const focused = mine ? waiting.focused : inCard;
+    if (waiting && marked[waiting.id]) {
       clearTimeout(waiting.timer);
       waiting = null;
     }
-    draw();
-    if (answered === here) {
-      const state = marked[here];
-      status.textContent = `${verdict(state)} The reason for each option is shown below it. ${
-        state.trouble
-      }`;
-      if (focused) (card.querySelector(".kq-next") ?? card.querySelector(".kq-again")).focus();
-    } else if (focused && !root.contains(document.activeElement)) {
-      (card.querySelector("input:not(:disabled)") ?? card.querySelector(".kq-stem")).focus();
+    drawHead();
+    if (JSON.stringify(state) === shown) return; // another question's answer: nothing to redraw
+    drawCard();
+    if (mine) {
+      status.textContent =
+        `${verdict(state)} The reason for each option is shown below it. ${state.trouble}`;
     }
+    if (!focused) return;
+    const target = state
+      ? (card.querySelector(".kq-next") ?? card.querySelector(".kq-again"))
+      : card.querySelector("input");
+    target.focus();
   }
 
   model.on("change:_marked", changed);
