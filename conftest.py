@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import ExitStack
 
@@ -27,6 +28,8 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     environment = item.config.stash[_SURROUNDINGS].enter_context(newcomer(item.config.rootpath))
     with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
         for name, value in environment.items():
             patch.setenv(name, value)
         return (yield)

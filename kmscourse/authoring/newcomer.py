@@ -11,6 +11,9 @@ from pathlib import Path
 
 from kmscourse.course import HOME_VARIABLE
 
+_TASTE = frozenset({"FORCE_COLOR", "NO_COLOR", "MATPLOTLIBRC", "PYTHONSTARTUP", "PYTHONWARNINGS"})
+"""What people set in their shell to their taste, and what would show in an output."""
+
 
 @contextmanager
 def newcomer(home: Path) -> Iterator[dict[str, str]]:
@@ -24,9 +27,12 @@ def newcomer(home: Path) -> Iterator[dict[str, str]]:
         shutil.copytree(
             home / "lessons", copy / "lessons", ignore=shutil.ignore_patterns("__pycache__")
         )
+        kept = {name: value for name, value in os.environ.items() if name not in _TASTE}
         yield {
-            **os.environ,
+            **kept,
             HOME_VARIABLE: str(copy),
             "IPYTHONDIR": str(Path(folder) / "ipython"),
+            "TZ": "UTC",  # boto3 gives dates in local time
+            "COLUMNS": "100",  # rich and argparse fill the terminal they are told of
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else a warning on stderr
         }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -99,7 +101,15 @@ def _code(path: Path, cell: Cell) -> Iterator[Problem]:
         wrong = _syntax(text)
         if wrong:
             yield Problem(path, cell.line + (wrong.lineno or 0), f"{name} is not Python: {wrong}.")
-            break
+            return
+    last = _last_token(whole)
+    if last is not None and last.string == ";":
+        yield Problem(
+            path,
+            cell.line + last.start[0],
+            "`;` at the end hides the result in JupyterLab but not from nbval: assign it "
+            "(`_ = ...`), or end with what is to be shown.",
+        )
 
 
 def _syntax(source: str) -> SyntaxError | None:
@@ -114,6 +124,14 @@ def _syntax(source: str) -> SyntaxError | None:
     except SyntaxError as error:
         return error
     return None
+
+
+def _last_token(source: str) -> tokenize.TokenInfo | None:
+    """The last word of the cell that is not a comment or layout."""
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.DEDENT, tokenize.ENDMARKER}
+    code = TransformerManager().transform_cell(source)
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return next((t for t in reversed(list(tokens)) if t.type not in layout), None)
 
 
 def _ignored(path: Path, cell: Cell, following: Cell | None) -> Iterator[Problem]:

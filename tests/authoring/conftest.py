@@ -35,6 +35,20 @@ from IPython.display import HTML
 HTML("<b>bold</b>")
 """
 
+NEWCOMER = """\
+# %%
+import time
+from pathlib import Path
+
+from kmscourse import course
+
+begun = course.work_folder().exists()
+course.work_folder().mkdir()
+print(begun, len(course.lessons()), "mine" in globals(), time.tzname[0])
+print(Path.cwd().name in ("notebooks", "solutions"))
+"""
+"""Says what a notebook can see of whoever runs it, and leaves something behind."""
+
 _TASK = """\
 # %% task="{name}"
 {name} = None
@@ -103,3 +117,20 @@ class MiniCourse:
 @pytest.fixture
 def mini(tmp_path: Path) -> MiniCourse:
     return MiniCourse(tmp_path / "course")
+
+
+@pytest.fixture(scope="session")
+def someone_else(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of someone with habits: a time zone, and names in every IPython."""
+    ipython = tmp_path_factory.mktemp("ipython")
+    startup = ipython / "profile_default/startup/mine.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("mine = True\n")
+    return {"IPYTHONDIR": str(ipython), "TZ": "Asia/Tokyo", "PYTHONWARNINGS": "always"}
+
+
+@pytest.fixture
+def someone(someone_else: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process, in that environment."""
+    for name, value in someone_else.items():
+        monkeypatch.setenv(name, value)

@@ -18,7 +18,7 @@ from kmscourse.authoring.build import build
 from kmscourse.authoring.products import Kind, products
 from kmscourse.course import HOME_VARIABLE
 
-from .conftest import MiniCourse
+from .conftest import NEWCOMER, MiniCourse
 
 
 def _quiet():
@@ -64,8 +64,9 @@ def test_what_is_built_is_executed_and_bare_of_noise(once):
 
 def test_building_all_again_gives_the_same_bytes_and_touches_nothing(built):
     before = _stamps(built)
-    report = build(products(built.lessons()), everything=True, console=_quiet())
-    assert (len(report.unchanged), report.written, report.problems) == (4, [], [])
+    both = [built.product("01-second", kind) for kind in (Kind.NOTEBOOK, Kind.LAB)]
+    report = build(both, everything=True, console=_quiet())
+    assert (len(report.unchanged), report.written, report.problems) == (2, [], [])
     assert _stamps(built) == before
 
 
@@ -166,23 +167,14 @@ def test_a_failure_leaves_its_old_file_and_does_not_stop_the_others(built):
     assert {path: path.read_bytes() for path in (failing, edited)} == good
 
 
-def test_a_notebook_runs_as_for_a_learner_who_has_not_begun(mini, monkeypatch, tmp_path):
+def test_a_notebook_runs_as_for_a_learner_who_has_not_begun(mini, someone):
     """Progress and settings of whoever builds must not reach an output, nor be reached by one."""
     mini.write("my-work/progress.json", "{}")
-    startup = tmp_path / "ipython/profile_default/startup/mine.py"
-    startup.parent.mkdir(parents=True)
-    startup.write_text("mine = True\n")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    mini.write(
-        "lessons/00-first/lesson.py",
-        HEADING + "# %%\nfrom pathlib import Path\n\nfrom kmscourse import course\n\n"
-        "print(course.work_folder().exists(), len(course.lessons()), 'mine' in globals())\n"
-        "course.work_folder().mkdir()\nprint(Path.cwd().name)\n",
-    )
+    mini.write("lessons/00-first/lesson.py", HEADING + NEWCOMER)
     report = build([mini.product("00-first", Kind.NOTEBOOK)], console=_quiet())
     assert report.problems == []
     notebook = nbformat.read(report.written[0], as_version=4)
-    assert notebook.cells[1].outputs[0].text == "False 2 False\nnotebooks\n"
+    assert notebook.cells[1].outputs[0].text == "False 2 False UTC\nTrue\n"
     assert [p.name for p in (mini.home / "my-work").iterdir()] == ["progress.json"]
 
 

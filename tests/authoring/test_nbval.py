@@ -5,6 +5,7 @@ This is the promise of the course: no committed output that a learner would not 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,14 +19,14 @@ from rich.console import Console
 from kmscourse.authoring.build import build
 from kmscourse.authoring.products import Kind
 
-from .conftest import MiniCourse
+from .conftest import LESSON, NEWCOMER, MiniCourse
 
 PROJECT = Path(__file__).parents[2]
 
 
 def _change_each(notebook):
     """One character of a stream, one of an error's message, one of HTML."""
-    printed, error, html = (cell.outputs for cell in notebook.cells[1:])
+    printed, error, html = (cell.outputs for cell in notebook.cells[1:4])
     printed[0].text = printed[0].text.replace("working", "wurking")
     error[0].evalue = error[0].evalue.replace("nothing", "n0thing")
     html[0].data["text/html"] = html[0].data["text/html"].replace("bold", "bald")
@@ -33,7 +34,7 @@ def _change_each(notebook):
 
 def _remove_each(notebook):
     """One of two outputs, an error, one of two forms of a result."""
-    printed, error, html = (cell.outputs for cell in notebook.cells[1:])
+    printed, error, html = (cell.outputs for cell in notebook.cells[1:4])
     printed.pop(0)
     error.clear()
     del html[0].data["text/html"]
@@ -51,21 +52,12 @@ DOCTORED = {
 }
 
 
-def _pytest(home, *arguments):
-    """Run pytest as the project does: its own options, its own conftest.py."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The output of pytest over a folder of solutions, one of them good."""
+def run(tmp_path_factory, someone_else):
+    """What pytest says of a folder of solutions, one of them good, run by someone else."""
     mini = MiniCourse(tmp_path_factory.mktemp("nbval") / "course")
+    mini.write("lessons/00-first/lesson.py", f"{LESSON}\n{NEWCOMER}")
+    mini.write("my-work/progress.json", "{}")
     report = build([mini.product("00-first", Kind.NOTEBOOK)], console=Console(quiet=True))
     good = report.written[0]
     solutions = mini.home / "solutions"
@@ -76,7 +68,15 @@ def run(tmp_path_factory):
         nbformat.write(notebook, solutions / f"{name}.ipynb")
     shutil.copy(PROJECT / "conftest.py", mini.home)
     shutil.copy(PROJECT / "pyproject.toml", mini.home)
-    return _pytest(mini.home, "-n0", "-rA", "--color=no", "solutions").stdout
+    options = ["-p", "no:cacheprovider", "-n0", "-rA", "--color=no"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "solutions"],
+        cwd=mini.home,
+        env={**os.environ, **someone_else},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
 
 
 @pytest.mark.parametrize("name", DOCTORED)
@@ -85,5 +85,5 @@ def test_a_changed_or_removed_output_fails_and_an_untouched_one_passes(run, name
     outcomes = re.findall(
         rf"^(PASSED|FAILED) solutions/{name}(?:\.|::)ipynb::Cell (\d)", run, re.MULTILINE
     )
-    assert len(outcomes) == 3, run
+    assert len(outcomes) == 4, run
     assert [int(cell) for outcome, cell in outcomes if outcome == "FAILED"] == failing

@@ -41,6 +41,7 @@ FIRST_CODE = "# %%\nanswer = 6 * 7"
         ),
         (LESSON, "6 * 7", "6 *", f"{LESSON}:7: the cell is not Python: invalid syntax"),
         (LESSON, "6 * 7", "6 * 7  \n# NBVAL_SKIP", f"{LESSON}:6: the comment NBVAL_SKIP"),
+        (LESSON, "\nanswer\n", "\nanswer;  # quiet\n", f"{LESSON}:9: `;` at the end hides"),
         (LESSON, FIRST_CODE, f"# %%\n\n{FIRST_CODE}", f"{LESSON}:6: a code cell is empty"),
         (LESSON, FIRST_CODE, f'# %% task="one"\n{FIRST_CODE[5:]}', f"{LESSON}:6: a task and"),
         (LESSON, "raises-exception", "nbval-ignore-output", f"{LESSON}:11: its output is not"),
