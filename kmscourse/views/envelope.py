@@ -168,7 +168,7 @@ class Envelope(View):
         self._answer = _as_dict(answer)
         return answer
 
-    def open(self) -> Answer:
+    def unseal(self) -> Answer:
         """Really open the message as it was sealed.
 
         Raises:
@@ -221,7 +221,7 @@ class Envelope(View):
         if content.get("do") == "undo":
             self.undo()
         elif content.get("do") == "open":
-            self.open()
+            self.unseal()
         elif content.get("do") == "flip":
             self.flip(int(content["position"]))
 
