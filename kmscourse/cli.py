@@ -92,9 +92,9 @@ def progress() -> None:
 @app.command()
 def doctor() -> None:
     """Say what is wrong with this installation, and how to mend it."""
-    from kmscourse import doctor as examination
+    from kmscourse.doctor import examine
 
-    raise typer.Exit(0 if examination.examine() else 1)
+    raise typer.Exit(0 if examine() else 1)
 
 
 def main() -> None:

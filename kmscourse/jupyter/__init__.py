@@ -12,7 +12,7 @@ from kmscourse.jupyter.interrupts import Interrupted, interruptible
 from kmscourse.jupyter.ports import DEFAULT_PORT, free_port
 from kmscourse.jupyter.problems import JupyterError, NoFreePortError
 from kmscourse.jupyter.server import Server, running, serving, stop
-from kmscourse.jupyter.surroundings import environment, is_root, log_file, state_folder
+from kmscourse.jupyter.surroundings import environment, is_root, log_file, need_room, state_folder
 
 __all__ = [
     "DEFAULT_PORT",
@@ -25,6 +25,7 @@ __all__ = [
     "interruptible",
     "is_root",
     "log_file",
+    "need_room",
     "running",
     "serving",
     "state_folder",

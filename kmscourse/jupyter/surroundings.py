@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
+from kmscourse.jupyter.ports import ADDRESS
 from kmscourse.jupyter.problems import JupyterError
 
 NEEDED_BYTES = 50_000_000
@@ -53,7 +54,11 @@ def environment(home: Path, given: Mapping[str, str]) -> dict[str, str]:
 def command(home: Path, *, port: int, path: str = "", browser: bool = True) -> list[str]:
     """The command line that starts JupyterLab on `home`, opening `path` in the browser."""
     line = [sys.executable, "-m", "jupyterlab"]
-    line += [f"--ServerApp.root_dir={home}", f"--ServerApp.port={port}"]
+    line += [
+        f"--ServerApp.root_dir={home}",
+        f"--ServerApp.ip={ADDRESS}",
+        f"--ServerApp.port={port}",
+    ]
     line += [f"--ServerApp.open_browser={browser}"]
     if path:
         line.append(f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(path)}")
