@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from kmscourse.cloud import at_rest, isolation, permissions, protocol, sts, validation
+from kmscourse.cloud import isolation, permissions, protocol, sts, validation
+from kmscourse.cloud.at_rest import AtRest
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.clock import Clock
@@ -62,6 +63,7 @@ class Gateway:
     ) -> None:
         self.clock, self.random = clock, randomness
         self.identity, self.kms, self.trail, self.meter = identity, kms, trail, meter
+        self.at_rest = AtRest(randomness)
         self.door: MotoDoor
         self._ours: dict[str, Service] = {"kms": kms}
         self._refusals: OrderedDict[str, Decision] = OrderedDict()
@@ -157,7 +159,7 @@ class Gateway:
         ours = self._ours.get(call.service)
         if ours is not None:
             return ours.needs(call)
-        return at_rest.needs(call)
+        return self.at_rest.needs(call)
 
     def _perform(self, call: Call) -> dict[str, Any] | Response:
         ours = self._ours.get(call.service)
@@ -170,7 +172,7 @@ class Gateway:
             assert call.http is not None, "services call only services that are ours"
             return self.door.ask(call.http, call.account, call.request_id)
 
-        return at_rest.perform(self, call, ask_moto)
+        return self.at_rest.perform(self, call, ask_moto)
 
     def _remember(self, call: Call, decision: Decision) -> None:
         self._refusals[call.request_id] = decision

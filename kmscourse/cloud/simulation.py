@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from kmscourse.cloud import at_rest, isolation
+from kmscourse.cloud import isolation
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.gateway import Gateway
@@ -95,6 +95,7 @@ class Cloud:
         """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
         self._default_session = boto3.DEFAULT_SESSION
         self._door.open()
+        self.gateway.at_rest.open()
         self._http_door.open()
         learner = self.identity.learner(self.account_id)
         self._environment = isolation.Environment(learner.environment(), self.region)
@@ -106,6 +107,7 @@ class Cloud:
         isolation.reopen()
         self._environment.restore()
         self._http_door.close()
+        self.gateway.at_rest.close()
         self._door.close()
         boto3.DEFAULT_SESSION = self._default_session
 
@@ -153,7 +155,7 @@ class Cloud:
 
         For S3: ``aws.stored("s3", bucket, key)``.
         """
-        return at_rest.stored(service, *where, **named)
+        return self.gateway.at_rest.stored(service, *where, **named)
 
     def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
         """The hours for which each customer managed key is paid for.

@@ -1,39 +1,76 @@
-"""Data at rest: what the services around KMS add to moto's answers. One file a service."""
+"""Data at rest: what the services around KMS add to moto's answers. One part a service."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kmscourse.cloud.at_rest import s3
+from kmscourse.cloud.at_rest.s3 import S3
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
+from kmscourse.cloud.randomness import Randomness
 
 if TYPE_CHECKING:
     from kmscourse.cloud.gateway import Gateway
 
-_SERVICES = {"s3": s3}
+
+class Service(Protocol):
+    """A service that moto answers, and that is completed here."""
+
+    def open(self) -> None:
+        """Called when the simulated AWS starts, after moto has."""
+
+    def close(self) -> None:
+        """Called when it stops: leave moto as it was."""
+
+    def needs(self, call: Call) -> list[Permission]:
+        """The permissions that a call needs."""
+
+    def perform(
+        self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
+    ) -> dict[str, Any] | Response:
+        """Carry out a call that was found to be allowed."""
+
+    @property
+    def stored(self) -> Callable[..., Any]:
+        """What lies on the service's disk: each service has addresses of its own."""
 
 
-def needs(call: Call) -> list[Permission]:
-    """The permissions a call to a service needs; none for services not decided about yet."""
-    service = _SERVICES.get(call.service)
-    return service.needs(call) if service else []
+class AtRest:
+    """The services around KMS, of one simulated AWS."""
 
+    def __init__(self, random: Randomness) -> None:
+        self._services: dict[str, Service] = {"s3": S3(random)}
 
-def perform(gateway: Gateway, call: Call, ask_moto: Callable[[], Response]) -> Response:
-    """Let moto answer, and do what moto leaves out."""
-    service = _SERVICES.get(call.service)
-    return service.perform(gateway, call, ask_moto) if service else ask_moto()
+    def open(self) -> None:
+        """Let every service store ciphertext from now on."""
+        for service in self._services.values():
+            service.open()
 
+    def close(self) -> None:
+        """Leave moto as it was found."""
+        for service in reversed(list(self._services.values())):
+            service.close()
 
-def stored(service: str, *where: str, **named: Any) -> Any:
-    """What lies on the disk of a service.
+    def needs(self, call: Call) -> list[Permission]:
+        """The permissions a call to a service needs; none for services not decided about yet."""
+        service = self._services.get(call.service)
+        return service.needs(call) if service else []
 
-    Raises:
-        ValueError: for a service whose disk cannot be shown, with those that can.
-    """
-    if service not in _SERVICES:
-        raise ValueError(f"Whose disk? One of: {', '.join(_SERVICES)}; not {service!r}.")
-    return _SERVICES[service].stored(*where, **named)
+    def perform(
+        self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
+    ) -> dict[str, Any] | Response:
+        """Let moto answer, and do what moto leaves out."""
+        service = self._services.get(call.service)
+        return service.perform(gateway, call, ask_moto) if service else ask_moto()
+
+    def stored(self, service: str, *where: str, **named: Any) -> Any:
+        """What lies on the disk of a service.
+
+        Raises:
+            ValueError: for a service whose disk cannot be shown, with those that can.
+        """
+        if service not in self._services:
+            raise ValueError(f"Whose disk? One of: {', '.join(self._services)}; not {service!r}.")
+        return self._services[service].stored(*where, **named)

@@ -1,0 +1,250 @@
+"""The disk of S3: moto's objects, with ciphertext in them.
+
+moto keeps the bytes of an object in a `FakeKey`, and everything in it reads and writes them
+through `FakeKey.value`. While a simulated cloud runs, a class stands in its place whose value
+is sealed on the way in and unsealed on the way out, so that listing, versions, copies and
+multipart uploads stay moto's business.
+
+moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``value``, ``etag``,
+``_etag``, ``_value_buffer``, ``contentsize``, ``lock``, ``encryption``, ``kms_key_id``,
+``bucket_key_enabled``, ``response_dict``, ``bucket_name``, ``name``), ``FakeBucket``
+(``get_permission``, ``keys``, ``multiparts``, ``encryption``, ``policy``) and ``s3_backends``
+(``bucket_accounts``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import moto.s3.models
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket, FakeKey, s3_backends
+
+from kmscourse.cloud.at_rest.s3.envelope import (
+    DSSE_KMS,
+    SSE_C,
+    SSE_KMS,
+    SSE_S3,
+    Envelope,
+    nonce_bytes,
+)
+
+
+class Sealer(Protocol):
+    """Who holds the keys while a request lasts."""
+
+    def seal(
+        self, bucket: str | None, name: Any, plaintext: bytes
+    ) -> tuple[Envelope, bytes, bytes]:
+        """Encrypt what is about to be stored: the envelope, the nonces, the ciphertext."""
+
+    def unseal(self, envelope: Envelope, nonces: bytes, ciphertext: bytes) -> bytes:
+        """Decrypt what is about to be read."""
+
+
+class SealedKey(FakeKey):  # type: ignore[misc]
+    """An object, a version of one or an uploaded part, whose bytes are ciphertext."""
+
+    sealer: Sealer
+    envelope: Envelope
+    _etag: str | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.describe(self.envelope)
+
+    def describe(self, envelope: Envelope) -> None:
+        """Let moto's answers tell how the object is encrypted, as `envelope` says."""
+        self.envelope = envelope
+        self.encryption = None if envelope.sse == SSE_C else envelope.sse
+        self.kms_key_id = envelope.key_arn
+        self.bucket_key_enabled = True if envelope.wrapped_bucket_key is not None else None
+
+    @property
+    def value(self) -> bytes:
+        """The plaintext, where the request that is served holds the keys."""
+        with self.lock:
+            nonces, ciphertext = self.on_disk()
+        return self.sealer.unseal(self.envelope, nonces, ciphertext)
+
+    @value.setter
+    def value(self, plaintext: bytes | str) -> None:
+        data = plaintext.encode() if isinstance(plaintext, str) else plaintext
+        try:
+            self.envelope, nonces, ciphertext = self.sealer.seal(self.bucket_name, self.name, data)
+        except BaseException:
+            self.disposed = True  # nothing was stored, so there is nothing to warn about
+            raise
+        self._value_buffer.seek(0)
+        self._value_buffer.truncate()
+        self._value_buffer.write(nonces)
+        self._value_buffer.write(ciphertext)
+        self.contentsize = len(data)
+        if self._etag is None:
+            self._etag = _etag(self.envelope, data, nonces, ciphertext)
+
+    def on_disk(self) -> tuple[bytes, bytes]:
+        """The nonces and the ciphertext."""
+        layers = max(1, len(self.envelope.wrapped_keys))
+        self._value_buffer.seek(0)
+        return self._value_buffer.read(nonce_bytes(layers)), self._value_buffer.read()
+
+    @property
+    def response_dict(self) -> dict[str, Any]:
+        """moto's headers, with what it leaves out about encryption."""
+        headers: dict[str, Any] = super().response_dict
+        if self.envelope.sse == DSSE_KMS:
+            headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.envelope.key_arn
+        return headers
+
+
+def _etag(envelope: Envelope, data: bytes, nonces: bytes, ciphertext: bytes) -> str:
+    """The entity tag of one uploaded piece.
+
+    Source: Amazon S3 API Reference, "Object": the MD5 digest of the object's data in plaintext
+    or under SSE-S3; under SSE-C or KMS keys not an MD5 digest of its data.
+    """
+    if envelope.sse == SSE_S3:
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(nonces + ciphertext[-16:]).hexdigest()[:32]
+
+
+class Door:
+    """Puts sealed objects into moto's place, and takes them out again."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._class = type("SealedKey", (SealedKey,), {"sealer": sealer})
+
+    def open(self) -> None:
+        """From now on moto stores ciphertext."""
+        self._before = moto.s3.models.FakeKey, FakeBucket.get_permission
+        moto.s3.models.FakeKey = self._class
+        # The gateway has decided; moto's own reading of bucket policies knows no conditions.
+        FakeBucket.get_permission = lambda *_: PermissionResult.PERMITTED
+
+    def close(self) -> None:
+        """Put moto back as it was."""
+        moto.s3.models.FakeKey, FakeBucket.get_permission = self._before
+
+
+def find_bucket(name: str | None) -> Any:
+    """moto's bucket of a name, whichever account has it, or None."""
+    where = s3_backends.bucket_accounts.get(name)
+    if where is None:
+        return None
+    partition, account = where
+    return s3_backends[account][partition].buckets.get(name)
+
+
+def find_object(bucket: Any, name: str | None, version_id: str | None = None) -> Any:
+    """moto's object, or a version of it, or None: delete markers are none."""
+    if bucket is None or not name:
+        return None
+    versions = bucket.keys.getlist(name, [])
+    if version_id is not None:
+        versions = [each for each in versions if str(each.version_id) == version_id]
+    return versions[-1] if versions and isinstance(versions[-1], SealedKey) else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What lies on the disk of S3 for one object, as a thief of the disk would find it.
+
+    ``bytes(stored)`` is all of it in one piece, to search in.
+
+    Attributes:
+        sse: the kind of encryption: ``"AES256"``, ``"aws:kms"``, ``"aws:kms:dsse"``, ``"SSE-C"``.
+        ciphertext: the object's bytes, encrypted, with the tags of AES-GCM at the end.
+        nonces: the nonce of each layer.
+        wrapped_keys: the data key of each layer, wrapped; none for SSE-C.
+        key_arn: the KMS key that wrapped the data key; None where S3's own or yours did.
+        key_material_id: which version of that key's material it was.
+        context: the encryption context without which KMS does not unwrap.
+        wrapped_bucket_key: the S3 Bucket Key between the two, wrapped, where there is one.
+        customer_key_check: for SSE-C the salted HMAC of your key, and that is all.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    sse: str
+    ciphertext: bytes = field(repr=False)
+    nonces: bytes = field(repr=False)
+    wrapped_keys: tuple[bytes, ...] = field(repr=False)
+    key_arn: str | None
+    key_material_id: str | None
+    context: dict[str, str]
+    wrapped_bucket_key: bytes | None = field(repr=False)
+    customer_key_check: bytes | None = field(repr=False)
+
+    @property
+    def wrapped_key(self) -> bytes | None:
+        """The wrapped data key of the only or outermost layer."""
+        return self.wrapped_keys[-1] if self.wrapped_keys else None
+
+    def __bytes__(self) -> bytes:
+        described = "\n".join(f"{name}: {text}" for name, text in self.rows()).encode()
+        kept = (*self.wrapped_keys, self.wrapped_bucket_key or b"", self.customer_key_check or b"")
+        return b"\n".join((described, *kept, self.nonces, self.ciphertext))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What there is, as pairs of a name and a text."""
+        rows = [
+            ("object", f"s3://{self.bucket}/{self.key}"),
+            ("version", self.version_id or ""),
+            ("encryption", self.sse),
+            ("ciphertext", _glance(self.ciphertext)),
+            *(("wrapped data key", _glance(wrapped)) for wrapped in self.wrapped_keys),
+            ("wrapped bucket key", _glance(self.wrapped_bucket_key)),
+            ("key", self.key_arn or ""),
+            ("key material", self.key_material_id or ""),
+            ("context", ", ".join(f"{k} = {v}" for k, v in sorted(self.context.items()))),
+            ("salted HMAC of the key", _glance(self.customer_key_check)),
+        ]
+        return [row for row in rows if row[1]]
+
+    def __repr__(self) -> str:
+        rows = self.rows()
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name.ljust(width)}  {text}" for name, text in rows)
+
+
+def look(bucket: str, key: str, version_id: str | None = None) -> StoredObject:
+    """What lies on the disk for an object.
+
+    Raises:
+        KeyError: where there is no such object.
+    """
+    found = find_object(find_bucket(bucket), key, version_id)
+    if found is None:
+        raise KeyError(f"There is no object s3://{bucket}/{key}.")
+    envelope: Envelope = found.envelope
+    nonces, ciphertext = found.on_disk()
+    check = envelope.customer_key
+    return StoredObject(
+        bucket=bucket,
+        key=key,
+        version_id=found.version_id if found.version_id != "null" else None,
+        sse=envelope.sse,
+        ciphertext=ciphertext,
+        nonces=nonces,
+        wrapped_keys=envelope.wrapped_keys,
+        key_arn=envelope.key_arn,
+        key_material_id=envelope.key_material_id,
+        context=dict(envelope.context),
+        wrapped_bucket_key=envelope.wrapped_bucket_key,
+        customer_key_check=check.salt + check.mac if check is not None else None,
+    )
+
+
+def _glance(data: bytes | None) -> str:
+    if data is None:
+        return ""
+    return f"{data[:16].hex()}{'...' if len(data) > 16 else ''} ({len(data):,} bytes)"
+
+
+#: For the record of data events: how CloudTrail names what was applied.
+#: Source: Amazon S3 User Guide, "Amazon S3 CloudTrail events": additionalEventData.SSEApplied.
+SSE_APPLIED = {SSE_S3: "SSE_S3", SSE_KMS: "SSE_KMS", SSE_C: "SSE_C", DSSE_KMS: "DSSE_KMS"}
