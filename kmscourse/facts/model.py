@@ -102,7 +102,7 @@ class Fact:
         if self.note:
             rows.append(("Note", escape(self.note)))
         if self.study_notes:
-            heading = "Study notes, out of date" if self.changed else "Study notes"
+            heading = "Study notes (out of date or incomplete)" if self.changed else "Study notes"
             rows.append((heading, escape(self.study_notes)))
         body = "".join(f"<dt>{escape(k)}</dt><dd>{v}</dd>" for k, v in rows)
         return f"<p>{escape(self.statement)} <code>{escape(self.id)}</code></p><dl>{body}</dl>"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 
 from kmscourse.views.quiz import Quiz
 
@@ -51,7 +51,7 @@ def open_quiz(
     page.on("pageerror", lambda error: trouble.append(str(error)))
     page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
 
-    def off_page(request: Any) -> None:
+    def off_page(request: Request) -> None:
         if request.url.startswith(("http:", "https:", "ws:")):
             trouble.append(request.url)
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
+import nbformat
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from kmscourse.views.quiz import Choice, Item, Quiz
-
-sync_api = pytest.importorskip("playwright.sync_api")
-
-from tests.views.quiz_page import open_quiz  # noqa: E402
-
-pytestmark = pytest.mark.browser
-
-expect = sync_api.expect
-Page = Any
+from tests.browser.conftest import PROJECT, Desk
+from tests.browser.quiz_page import open_quiz
 
 
 def items() -> list[Item]:
@@ -55,27 +50,8 @@ def items() -> list[Item]:
     ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if path is None:
-        pytest.skip("no Chromium was found, so the quiz is not tested in a browser")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--no-first-run",
-            ],
-        )
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     page = chromium.new_page(viewport={"width": 860, "height": 800})
     page.set_default_timeout(5000)
     yield page
@@ -227,3 +203,45 @@ def test_every_text_has_the_contrast_that_aa_asks_for(page: Page, light: bool) -
         for ink, ground, name in pairs:
             dark, bright = sorted((_luminance(ink), _luminance(ground)))
             assert (bright + 0.05) / (dark + 0.05) >= 4.5, (name, ink, ground)
+
+
+def test_in_jupyterlab_answers_are_there_again_after_a_reload(desk: Desk, results: Path) -> None:
+    home = desk.server.root / "quiz-home"
+    home.mkdir()
+    (home / "lessons").symlink_to(PROJECT / "lessons")
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(
+                f"import os\nos.environ['KMSCOURSE_HOME'] = {str(home)!r}\n"
+                "from kmscourse import exam\nexam.check_yourself('05-envelopes')"
+            ),
+            nbformat.v4.new_code_cell("from kmscourse import facts\nfacts.get('ROT-01')"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, desk.server.root / "quiz.ipynb")
+    desk.open("quiz.ipynb")
+    desk.run_all()
+    page = desk.page
+    quiz = page.locator(".kv-quiz")
+    first = quiz.get_by_role("radio").first
+    first.focus()
+    page.keyboard.press("ArrowDown")  # JupyterLab leaves the arrow keys to the quiz
+    expect(quiz.get_by_role("radio").nth(1)).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(quiz.get_by_text("1 of 5 answered, 1 right")).to_be_visible()
+    expect(quiz.get_by_role("button", name="Next question")).to_be_focused()
+    page.screenshot(path=results / "quiz-light.png")
+    kept = json.loads((home / "my-work" / "answers.json").read_text("utf-8"))
+    assert [len(history) for history in kept["answers"].values()] == [1]
+
+    desk.open("quiz.ipynb")
+    desk.run_all()
+    desk.theme("JupyterLab Dark")
+    expect(quiz.get_by_text("1 of 5 answered, 1 right")).to_be_visible()
+    expect(quiz.get_by_text("Question 2 of 5")).to_be_visible()
+    quiz.get_by_role("button", name="Question 1, answered right").click()
+    expect(quiz.get_by_text("Right, and your choice.")).to_be_visible()
+    page.screenshot(path=results / "quiz-dark.png")
+    desk.menu("File", "Save Notebook")
+    desk.theme("JupyterLab Light")
