@@ -209,7 +209,7 @@ class _Parser:
             fields = [self._value(b, layer, name) for where, name, _ in pieces if where == layer]
             if fields:
                 key = f"header/{layer}"
-                layers.append(b.layer(key, title, meaning, role, fields))
+                layers.append(b.layer(key, title, meaning, role, fields, _summary(layer, fields)))
         if instruction_at is not None:
             layers.append(self._instruction(b))
         header = b.layer(
@@ -424,3 +424,14 @@ class _Parser:
             end = instruction_at + len(self.object.instruction or b"")
             instruction, at = raw[instruction_at:end], end
         return S3Object(metadata, raw[at:], instruction)
+
+
+def _summary(layer: str, fields: list[Field]) -> str:
+    """What a layer of the metadata holds, in a few words."""
+    if layer == "format":
+        return next((f.value for f in fields if f.name.startswith("Content cipher")), "")
+    if layer == "proofs":
+        return " and ".join(f.name.split(" (")[0] for f in fields).capitalize()
+    if layer == "plain":
+        return ", ".join(f"{f.name} = {f.value}" for f in fields)
+    return ""

@@ -21,6 +21,9 @@ const LOOK = {
   footer: ["pen", "proof"],
 };
 
+// What a newcomer calls them; their names in the message format stand in the details.
+const NAMES = { header: "The label", body: "The letter", footer: "The signature" };
+
 function render({ model, el }) {
   const view = new EnvelopeView(model);
   el.replaceChildren(view.root);
@@ -71,13 +74,11 @@ class EnvelopeView {
       h("kbd", { "aria-hidden": "true" }, "O"),
     );
     this.openButton.disabled = !model.get("_can_open");
-    this.picture = this.tree
-      ? h(
-          "div",
-          { class: "env-picture", role: "tree", "aria-label": "Layers of the envelope" },
-          this.box(this.tree, 1),
-        )
-      : null;
+    this.picture = h(
+      "div",
+      { class: "env-picture", role: "tree", "aria-label": "Layers of the envelope" },
+      this.box(this.tree, 1),
+    );
     this.detail = h("div", { class: "env-detail", hidden: true });
     this.result = h("div", { class: "env-result", hidden: true });
     this.hint = h(
@@ -94,13 +95,18 @@ class EnvelopeView {
       h(
         "div",
         { class: "env-head" },
-        h("div", { class: "env-title", role: "heading", "aria-level": "3" }, model.get("title")),
+        h(
+          "div",
+          {},
+          h("div", { class: "env-title", role: "heading", "aria-level": "3" }, model.get("title")),
+          h("div", { class: "env-lead" }, this.tree.meaning),
+        ),
         this.openButton,
       ),
       this.picture,
       this.hint,
-      this.result,
       this.detail,
+      this.result,
       this.live,
     );
     this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -118,7 +124,7 @@ class EnvelopeView {
     const size = field.end - field.start;
     const layers = field.children.filter((child) => child.children.length > 0);
     const shown = field.role === "body" ? layers.slice(0, FRAMES) : layers;
-    const name = field.role === "header" ? "The label" : field.role === "body" ? "The letter" : field.name;
+    const name = NAMES[field.role] || field.name;
     const caption = h(
       "div",
       { class: "env-caption" },
@@ -172,11 +178,11 @@ class EnvelopeView {
       const pairs = this.model.get("_context");
       if (pairs.length === 0) return h("div", { class: "env-text" }, "empty");
       return h(
-        "dl",
+        "div",
         { class: "env-pairs" },
         pairs.map(([name, value]) => [
-          h("dt", {}, name),
-          h("dd", { title: value }, value.length > 44 ? `${value.slice(0, 30)}…` : value),
+          h("span", { class: "env-pair-name" }, name),
+          h("span", { title: value }, value.length > 44 ? `${value.slice(0, 30)}…` : value),
         ]),
       );
     }
@@ -200,7 +206,14 @@ class EnvelopeView {
         ),
       );
     }
-    if (["envelope", "header", "keys", "body", "frame"].includes(field.role)) return null;
+    if (["envelope", "header", "keys"].includes(field.role)) return null;
+    if (["body", "frame"].includes(field.role)) {
+      // The first bytes of the ciphertext itself, to see that it says nothing.
+      const content = field.children.find((child) => child.name === "Encrypted content");
+      if (!content || content.end === content.start) return null;
+      const some = this.bytes.slice(content.start, Math.min(content.end, content.start + 48));
+      return h("div", { class: "env-cipher", "aria-hidden": "true" }, [...some].map((b) => hex(b)).join(" "));
+    }
     return field.value ? h("div", { class: "env-text" }, field.value) : null;
   }
 
@@ -426,7 +439,7 @@ class EnvelopeView {
             "div",
             { class: "env-checks" },
             icon("shield"),
-            h("span", {}, "A change here is noticed by: ", leaf.checks.map(lowerFirst).join(", or ")),
+            h("span", {}, "A change here is noticed by: ", noticedBy(leaf.checks)),
           ),
         ),
         h("div", { class: "env-buttons" }, this.flipButton),
@@ -625,6 +638,7 @@ class EnvelopeView {
       ].filter(Boolean),
     );
     if (this.layer) this.inspect();
+    this.result.scrollIntoView({ block: "nearest" });
     this.say(`${verdict}. ${answer.says} ${answer.error}`);
   }
 
@@ -639,6 +653,10 @@ class EnvelopeView {
   say(words) {
     this.live.textContent = words;
   }
+}
+
+function noticedBy(checks) {
+  return checks.map((check) => (check === "Nobody noticed" ? "nobody" : lowerFirst(check))).join(", or ");
 }
 
 function lowerFirst(text) {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kmscourse import sealed
 from kmscourse.sealed import Check, ParseError, S3Object, Sealed
-from sealed.real_messages import (
+from tests.sealed.real_messages import (
     CONTEXT,
     LETTER,
     Real,

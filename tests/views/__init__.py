@@ -1,0 +1,1 @@
+"""Tests of kmscourse.views, in Python."""
