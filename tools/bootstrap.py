@@ -7,6 +7,7 @@ into `.uv/`, which belongs to this folder and goes with it. What goes wrong is t
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -228,7 +229,7 @@ if __name__ == "__main__":
         say(str(error))
         sys.exit(1)
     except OSError as error:
-        say(disk_full() if error.errno == 28 else f"Setting up failed: {error}.")
+        say(disk_full() if error.errno == errno.ENOSPC else f"Setting up failed: {error}.")
         sys.exit(1)
     except KeyboardInterrupt:
         say("Stopped. Nothing is half done: the next try goes on from here.")
