@@ -55,7 +55,8 @@ TARGETS: list[tuple[str, str]] = [
 ]
 ACTIONS = [
     "*", "*", "kms:*", "kms:*", "kms:Decrypt", "KMS:decrypt", "kms:De*", "kms:*crypt*",
-    "kms:E?crypt", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:CreateKey", "s3:*", "s3:GetObject", "sts:*",
+    "kms:E?crypt", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:CreateKey", "s3:*",
+    "s3:GetObject", "sts:*",
     "ec2:*",
 ]  # fmt: skip
 RESOURCES = [
