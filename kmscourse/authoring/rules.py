@@ -186,7 +186,11 @@ def _lab(lesson: Lesson, cells: list[Cell]) -> Iterator[Problem]:
             yield Problem(path, line, f"no cell checks the task: `lab.check({task!r})`.")
     if not lesson.checks.is_file():
         return
-    declared = task_names(lesson.checks)
+    try:
+        declared = task_names(lesson.checks)
+    except SyntaxError as error:
+        yield Problem(lesson.checks, error.lineno, f"is not Python: {error.msg}.")
+        return
     for task, line in lines.items():
         if task not in declared:
             yield Problem(path, line, f"the task {task!r} is not in checks.py.")

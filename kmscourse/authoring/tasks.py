@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def task_names(checks: Path) -> dict[str, int]:
-    """Each task's name and the line that declares it, for `Task("seal", ...)` and `@task("seal")`.
+    """Each task's name and the line that declares it, for `@task("seal", ...)`.
 
     Raises SyntaxError where the file is not Python.
     """
     tree = ast.parse(checks.read_text(encoding="utf-8"), filename=str(checks))
     names: dict[str, int] = {}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or _called(node.func) not in ("Task", "task"):
+        if not isinstance(node, ast.Call) or _called(node.func) != "task":
             continue
         given = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "name")]
         for value in given:

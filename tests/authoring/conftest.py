@@ -75,7 +75,13 @@ LAB = dedent(
         '''
 ) + "\n".join(_TASK.format(name=name, value=n) for n, name in enumerate(TASKS, start=1))
 
-CHECKS = "\n".join(f'Task("{name}", title="The task {name}")' for name in TASKS) + "\n"
+_CHECK = """\
+@task("{name}", asks="{name}: int")
+def _{name}(work): ...
+
+"""
+
+CHECKS = "\n".join(_CHECK.format(name=name) for name in TASKS)
 
 
 class MiniCourse:

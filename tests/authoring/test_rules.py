@@ -51,8 +51,9 @@ FIRST_CODE = "# %%\nanswer = 6 * 7"
         (LAB, "# end solution\n", "", f"{LAB}:11: the solution begun here never ends"),
         (LAB, "# begin solution\none = 1", "one = 1 #", f"{LAB}:12: `# end solution` without"),
         (LAB, "one = None", "def one():", f"{LAB}:11: the cell is not Python"),
-        (CHECKS, 'Task("one"', 'Task("won"', f"{LAB}:9: the task 'one' is not in checks.py"),
-        (CHECKS, 'Task("one"', 'Task("won"', f"{CHECKS}:1: the task 'won' has no cell in lab"),
+        (CHECKS, 'task("one"', 'task("won"', f"{LAB}:9: the task 'one' is not in checks.py"),
+        (CHECKS, 'task("one"', 'task("won"', f"{CHECKS}:1: the task 'won' has no cell in lab"),
+        (CHECKS, "(work)", "(work", f"{CHECKS}:2: is not Python: '(' was never closed."),
     ],
 )
 def test_a_broken_rule_is_told_with_its_place(mini, file, old, new, said):
@@ -94,6 +95,7 @@ def test_a_lesson_without_a_folder(mini):
 def test_tasks_are_found_however_they_are_declared(tmp_path):
     checks = tmp_path / "checks.py"
     checks.write_text(
-        'A = Task("a")\nB = lab.Task(name="b")\n\n@task("c")\ndef c(): ...\n\nprint("d")\n'
+        '@task("a", minutes=2)\ndef a(work): ...\n\n'
+        '@lab.task(name="b")\ndef b(work): ...\n\nprint("c", task)\n'
     )
-    assert task_names(checks) == {"a": 1, "b": 2, "c": 4}
+    assert task_names(checks) == {"a": 1, "b": 4}
