@@ -108,7 +108,9 @@ def test_all_facts_are_there_once_and_found_by_id() -> None:
 
 
 def test_every_fact_is_a_sentence_with_a_source_that_can_be_found() -> None:
-    source = re.compile(r"https://\S+\.\S+|botocore \d|[a-z-]+-sdk \d|amazon-s3-|AWS price list|Zenn")
+    source = re.compile(
+        r"https://\S+\.\S+|botocore \d|[a-z-]+-sdk \d|amazon-s3-|AWS price list|Zenn"
+    )
     for fact in facts.everything():
         assert fact.statement.endswith("."), fact
         assert "  " not in fact.statement
