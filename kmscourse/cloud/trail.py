@@ -158,6 +158,7 @@ class Trail:
         error: str | None = None,
         account: str | None = None,
         since: datetime | None = None,
+        after: int = 0,
     ) -> Events:
         """The records that match everything asked for, oldest first.
 
@@ -169,11 +170,12 @@ class Trail:
             error: an error code, e.g. ``"AccessDenied"``.
             account: the account whose trail to read; every account's for None.
             since: only what happened at or after this time (UTC).
+            after: leave out this many of the first records; ``len(aws.trail)`` from earlier on.
         """
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else ""
         return Events(
             record
-            for record in self._records
+            for record in self._records[after:]
             if (name is None or record["eventName"] == name)
             and (user is None or user in _who(record["userIdentity"]).split("/"))
             and (service is None or record["eventSource"] == f"{service}.amazonaws.com")

@@ -232,15 +232,15 @@ lab.check("two")
 # data keys, for fifty records.
 
 # %% task="many"
-def seal_many(records, key_id, session, context):
+def seal_many(records, key_id, botocore_session, context):
     """A list of messages of the AWS Encryption SDK, one for each record.
 
-    `session` is a boto3 Session; `session._session` is the botocore session that key providers take.
+    `botocore_session` signs as clinic-app; a StrictAwsKmsMasterKeyProvider takes it.
     """
     # begin solution
     caching = aws_encryption_sdk.CachingCryptoMaterialsManager(
         master_key_provider=aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(
-            key_ids=[key_id], botocore_session=session._session
+            key_ids=[key_id], botocore_session=botocore_session
         ),
         cache=aws_encryption_sdk.LocalCryptoMaterialsCache(capacity=10),
         max_age=60.0,

@@ -441,7 +441,9 @@ from aws_encryption_sdk import (
     StrictAwsKmsMasterKeyProvider,
 )
 
-provider = StrictAwsKmsMasterKeyProvider(key_ids=[record_key], botocore_session=clinic._session)
+provider = StrictAwsKmsMasterKeyProvider(
+    key_ids=[record_key], botocore_session=aws.session("clinic-app")._session
+)
 caching = CachingCryptoMaterialsManager(
     master_key_provider=provider,
     cache=LocalCryptoMaterialsCache(capacity=10),
