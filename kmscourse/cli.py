@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kmscourse import course, work
+from kmscourse import copies, course
 
 START_PAGE = "notebooks/00-start-here.ipynb"
 
@@ -62,7 +62,7 @@ def lab(
         _list_labs()
         return
     chosen = course.lesson(name)
-    if work.lay_out(chosen):
+    if copies.lay_out(chosen):
         _say(f"The lab is laid out in {_relative(chosen.work_copy)}. It is yours to write in.")
     else:
         _say(f"Opening {_relative(chosen.work_copy)} as you left it.")
@@ -75,7 +75,7 @@ def reset(name: LessonName) -> None:
     from datetime import datetime
 
     chosen = course.lesson(name)
-    kept = work.reset(chosen, datetime.now())
+    kept = copies.reset(chosen, datetime.now())
     if kept:
         _say(f"What you had is kept as {_relative(kept)}.")
     _say(f"A fresh lab is in {_relative(chosen.work_copy)}. Open it: course lab {chosen.name}")

@@ -14,12 +14,12 @@ from pathlib import Path
 from kmscourse.course import CourseError, Lesson
 
 
-class WorkError(CourseError):
+class CopyError(CourseError):
     """A lab could not be laid out. The message says what to do."""
 
 
 def lay_out(lesson: Lesson) -> bool:
-    """Copy the lab into `my-work/` if it is not there. True if it was copied. Raises WorkError."""
+    """Copy the lab into `my-work/` if it is not there. True if it was copied. Raises CopyError."""
     if lesson.work_copy.exists():
         return False
     with _fresh_copy(lesson) as fresh:
@@ -35,7 +35,7 @@ def lay_out(lesson: Lesson) -> bool:
 def reset(lesson: Lesson, now: datetime) -> Path | None:
     """Lay out a fresh lab and keep what was there under a dated name.
 
-    Returns where the old copy is kept, or None where there was none. Raises WorkError; then
+    Returns where the old copy is kept, or None where there was none. Raises CopyError; then
     everything is as it was.
     """
     with _fresh_copy(lesson) as fresh:
@@ -61,12 +61,12 @@ def _dated(path: Path, now: datetime) -> Path:
 def _fresh_copy(lesson: Lesson) -> Iterator[Path]:
     """The lab as published, copied beside where it will lie; removed if it is still there after."""
     if not lesson.has_lab:
-        raise WorkError(
+        raise CopyError(
             f"The lesson {lesson.name} has no lab. Its notebook is "
             f"notebooks/{lesson.name}.ipynb; `course lab` lists the labs."
         )
     if not lesson.lab_notebook.is_file():
-        raise WorkError(
+        raise CopyError(
             f"labs/{lesson.name}.ipynb is not there. If you have changed the lessons, `make build` "
             f"makes it; else `git checkout -- labs` brings it back."
         )
@@ -83,7 +83,7 @@ def _fresh_copy(lesson: Lesson) -> Iterator[Path]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         why = "the disk is full" if full else error.strerror
-        raise WorkError(
+        raise CopyError(
             f"The lab could not be written to {folder}: {why}. Nothing was changed."
         ) from error
     finally:
