@@ -9,6 +9,7 @@ BlockedEncryptionTypes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,22 +46,24 @@ def blocks_customer_keys(bucket: Any) -> bool:
     return "SSE-C" in _blocked(bucket)
 
 
-def put(bucket: Any, configuration: dict[str, Any]) -> None:
-    """Replace the default encryption of a bucket.
+def put(bucket: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """PutBucketEncryption: replace the default encryption of a bucket.
 
     Raises:
         AWSError: for a configuration that is none. As on AWS, a key id is not looked up.
     """
+    configuration = parameters.get("ServerSideEncryptionConfiguration") or {}
     rules = configuration.get("Rules") or []
     if len(rules) != 1:
         raise _malformed()
     asked = rules[0]
     by_default = asked.get("ApplyServerSideEncryptionByDefault") or {}
-    if not by_default and "BlockedEncryptionTypes" not in asked:
+    types = (asked.get("BlockedEncryptionTypes") or {}).get("EncryptionType") or []
+    if not by_default and not types:
         raise _malformed()
     sse = by_default.get("SSEAlgorithm", SSE_S3)
     key_id = by_default.get("KMSMasterKeyID")
-    if sse not in (SSE_S3, SSE_KMS, DSSE_KMS):
+    if sse not in (SSE_S3, SSE_KMS, DSSE_KMS) or not set(types) <= {"SSE-C", "NONE"}:
         raise _malformed()
     if key_id and sse == SSE_S3:
         raise AWSError(
@@ -68,42 +71,51 @@ def put(bucket: Any, configuration: dict[str, Any]) -> None:
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or "
             "aws:kms:dsse",
         )
-    types = (asked.get("BlockedEncryptionTypes") or {}).get("EncryptionType")
-    stored: dict[str, Any] = {
-        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": sse}
-        | ({"KMSMasterKeyID": key_id} if key_id else {}),
-        "BucketKeyEnabled": bool(asked.get("BucketKeyEnabled", False)),
-        # Left out, the setting stays as it was.
-        "BlockedEncryptionTypes": list(types) if types else _blocked(bucket),
+    bucket.encryption = {
+        "Rule": {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": sse}
+            | ({"KMSMasterKeyID": key_id} if key_id else {}),
+            "BucketKeyEnabled": bool(asked.get("BucketKeyEnabled", False)),
+            # Left out, the setting stays as it was.
+            "BlockedEncryptionTypes": list(types) or _blocked(bucket),
+        }
     }
-    bucket.encryption = {"Rule": stored}
+    return {}
 
 
-def get(bucket: Any) -> dict[str, Any]:
-    """The answer of GetBucketEncryption."""
+def get(bucket: Any, _: Mapping[str, Any]) -> dict[str, Any]:
+    """GetBucketEncryption: every bucket has a default encryption, configured or not."""
     found = rule(bucket)
     by_default = {"SSEAlgorithm": found.sse}
     if found.key_id:
         by_default["KMSMasterKeyID"] = found.key_id
-    return {
-        "ServerSideEncryptionConfiguration": {
-            "Rules": [
-                {
-                    "ApplyServerSideEncryptionByDefault": by_default,
-                    "BucketKeyEnabled": found.bucket_key,
-                    "BlockedEncryptionTypes": {"EncryptionType": _blocked(bucket)},
-                }
-            ]
-        }
+    shown = {
+        "ApplyServerSideEncryptionByDefault": by_default,
+        "BucketKeyEnabled": found.bucket_key,
+        "BlockedEncryptionTypes": {"EncryptionType": _blocked(bucket)},
     }
+    return {"ServerSideEncryptionConfiguration": {"Rules": [shown]}}
 
 
-def delete(bucket: Any) -> None:
-    """Back to SSE-S3. What is blocked stays blocked."""
+def delete(bucket: Any, _: Mapping[str, Any]) -> dict[str, Any]:
+    """DeleteBucketEncryption: back to SSE-S3. What is blocked stays blocked."""
     blocked = _blocked(bucket)
     bucket.encryption = None
     if blocked != _BLOCKED:
-        put(bucket, {"Rules": [{"BlockedEncryptionTypes": {"EncryptionType": blocked}}]})
+        bucket.encryption = {
+            "Rule": {
+                "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": SSE_S3},
+                "BlockedEncryptionTypes": blocked,
+            }
+        }
+    return {}
+
+
+OPERATIONS: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {
+    "PutBucketEncryption": put,
+    "GetBucketEncryption": get,
+    "DeleteBucketEncryption": delete,
+}
 
 
 def _blocked(bucket: Any) -> list[str]:

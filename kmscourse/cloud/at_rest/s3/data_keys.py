@@ -30,6 +30,7 @@ from kmscourse.cloud.at_rest.s3.envelope import (
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.kms import aws_managed
+from kmscourse.cloud.kms.ciphertext import Blob
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.randomness import Randomness
 
@@ -91,7 +92,7 @@ class DataKeys:
             check = KeyCheck.of(key, self._random.bytes(32))
             return Envelope(SSE_C, arn, customer_key=check), (key,)
         assert choice.key_id is not None
-        if choice.key_id == AWS_MANAGED:
+        if choice.key_id.endswith(AWS_MANAGED):
             aws_managed.ensure(gateway.kms, "s3", call.account, call.region, call.time)
         if choice.bucket_key:
             return self._make_under_bucket_key(gateway, call, choice, arn)
@@ -142,13 +143,56 @@ class DataKeys:
         """The data key of an SSE-S3 object."""
         return (unwrap(envelope.wrapped_keys[0], self._s3_root(), envelope.arn),)
 
+    def wrap_anew(
+        self, gateway: Gateway, call: Call, envelope: Envelope, choice: Choice
+    ) -> Envelope:
+        """The same data key under another KMS key: the object's bytes stay as they are.
+
+        Where KMS holds both keys, KMS does it without anyone seeing the data key (ReEncrypt).
+        """
+        assert choice.key_id is not None
+        if choice.bucket_key:
+            (key,) = self.open(gateway, call, envelope, None)
+            made, _ = self._make_under_bucket_key(gateway, call, choice, envelope.arn, key)
+            return made
+        context = {"aws:s3:arn": envelope.arn}
+        if envelope.sse == SSE_S3 or envelope.wrapped_bucket_key is not None:
+            (key,) = self.open(gateway, call, envelope, None)
+            parameters: dict[str, Any] = {
+                "KeyId": choice.key_id,
+                "Plaintext": key,
+                "EncryptionContext": context,
+            }
+            wrapped = ask_kms(gateway, call, "Encrypt", parameters)
+        else:
+            parameters = {
+                "CiphertextBlob": envelope.wrapped_keys[0],
+                "SourceEncryptionContext": dict(envelope.context),
+                "DestinationKeyId": choice.key_id,
+                "DestinationEncryptionContext": context,
+            }
+            wrapped = ask_kms(gateway, call, "ReEncrypt", parameters)
+        return Envelope(
+            choice.sse,
+            envelope.arn,
+            wrapped_keys=(wrapped["CiphertextBlob"],),
+            key_arn=wrapped["KeyId"],
+            key_material_id=Blob.parse(wrapped["CiphertextBlob"]).material_id,
+            context=context,
+        )
+
     def _s3_root(self) -> bytes:
         if self._root is None:
             self._root = self._random.bytes(32)
         return self._root
 
     def _make_under_bucket_key(
-        self, gateway: Gateway, call: Call, choice: Choice, arn: str
+        self,
+        gateway: Gateway,
+        call: Call,
+        choice: Choice,
+        arn: str,
+        key: bytes | None = None,
     ) -> tuple[Envelope, tuple[bytes, ...]]:
         """A data key that S3 makes itself, under a Bucket Key from KMS.
 
@@ -157,12 +201,12 @@ class DataKeys:
         """
         assert choice.key_id is not None
         context = {**choice.context, "aws:s3:arn": arn.partition("/")[0]}
-        asked = ("make", call.caller.arn, choice.key_id, tuple(sorted(context.items())))
+        asked = ("make", *_requester(call), choice.key_id, tuple(sorted(context.items())))
         bucket_key = self._remembered(asked, call.time)
         if bucket_key is None:
             bucket_key = _generate(gateway, call, choice.key_id, context)
             self._remember(asked, bucket_key, call.time)
-        key = self._random.bytes(32)
+        key = key or self._random.bytes(32)
         envelope = Envelope(
             choice.sse,
             arn,
@@ -177,7 +221,7 @@ class DataKeys:
     def _open_bucket_key(self, gateway: Gateway, call: Call, envelope: Envelope) -> bytes:
         wrapped = envelope.wrapped_bucket_key
         assert wrapped is not None
-        asked = ("open", call.caller.arn, wrapped)
+        asked = ("open", *_requester(call), wrapped)
         known = self._remembered(asked, call.time)
         if known is not None:
             return known.plaintext
@@ -192,6 +236,11 @@ class DataKeys:
     def _remember(self, asked: tuple[Any, ...], key: _DataKey, now: datetime) -> None:
         fresh = {name: each for name, each in self._bucket_keys.items() if now < each.until}
         self._bucket_keys = fresh | {asked: _Cached(key, now + BUCKET_KEY_LIFETIME)}
+
+
+def _requester(call: Call) -> tuple[Any, ...]:
+    """Whom S3 remembers a Bucket Key for: a principal together with its session policies."""
+    return call.caller.arn, call.caller.session_policies
 
 
 def check_customer_key(envelope: Envelope, customer_key: CustomerKey | None) -> None:

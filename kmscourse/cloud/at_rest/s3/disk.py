@@ -5,9 +5,9 @@ through `FakeKey.value`. While a simulated cloud runs, a class stands in its pla
 is sealed on the way in and unsealed on the way out, so that listing, versions, copies and
 multipart uploads stay moto's business.
 
-moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``value``, ``etag``,
-``_etag``, ``_value_buffer``, ``contentsize``, ``lock``, ``encryption``, ``kms_key_id``,
-``bucket_key_enabled``, ``response_dict``, ``bucket_name``, ``name``), ``FakeBucket``
+moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``value``, ``_etag``,
+``_value_buffer``, ``contentsize``, ``lock``, ``disposed``, ``encryption``, ``kms_key_id``,
+``bucket_key_enabled``, ``bucket_name``, ``name``), ``FakeBucket``
 (``get_permission``, ``keys``, ``multiparts``, ``encryption``, ``policy``) and ``s3_backends``
 (``bucket_accounts``).
 """
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import moto.s3.models
-from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 
 from kmscourse.cloud.at_rest.s3.envelope import (
@@ -32,16 +31,32 @@ from kmscourse.cloud.at_rest.s3.envelope import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Bytes on their way to the disk.
+
+    Attributes:
+        pieces: nonces and ciphertext of each piece. There is one, but for a multipart upload
+            that S3 had to put together without the key, which only its customer has.
+        size: of the plaintext, in bytes.
+    """
+
+    envelope: Envelope
+    pieces: tuple[tuple[bytes, bytes], ...]
+    size: int
+
+
 class Sealer(Protocol):
     """Who holds the keys while a request lasts."""
 
-    def seal(
-        self, bucket: str | None, name: Any, plaintext: bytes
-    ) -> tuple[Envelope, bytes, bytes]:
-        """Encrypt what is about to be stored: the envelope, the nonces, the ciphertext."""
+    def seal(self, bucket: str | None, name: Any, plaintext: bytes) -> Sealed:
+        """Encrypt what is about to be stored."""
 
-    def unseal(self, envelope: Envelope, nonces: bytes, ciphertext: bytes) -> bytes:
+    def unseal(self, stored: SealedKey) -> bytes:
         """Decrypt what is about to be read."""
+
+    def permission(self, resource: str) -> Any:
+        """moto's question whether the caller may, once the gateway has let a call through."""
 
 
 class SealedKey(FakeKey):  # type: ignore[misc]
@@ -50,13 +65,14 @@ class SealedKey(FakeKey):  # type: ignore[misc]
     sealer: Sealer
     envelope: Envelope
     _etag: str | None
+    _lengths: tuple[int, ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.describe(self.envelope)
 
     def describe(self, envelope: Envelope) -> None:
-        """Let moto's answers tell how the object is encrypted, as `envelope` says."""
+        """Let moto know how the object is encrypted, as `envelope` says."""
         self.envelope = envelope
         self.encryption = None if envelope.sse == SSE_C else envelope.sse
         self.kms_key_id = envelope.key_arn
@@ -65,49 +81,44 @@ class SealedKey(FakeKey):  # type: ignore[misc]
     @property
     def value(self) -> bytes:
         """The plaintext, where the request that is served holds the keys."""
-        with self.lock:
-            nonces, ciphertext = self.on_disk()
-        return self.sealer.unseal(self.envelope, nonces, ciphertext)
+        return self.sealer.unseal(self)
 
     @value.setter
     def value(self, plaintext: bytes | str) -> None:
         data = plaintext.encode() if isinstance(plaintext, str) else plaintext
         try:
-            self.envelope, nonces, ciphertext = self.sealer.seal(self.bucket_name, self.name, data)
+            sealed = self.sealer.seal(self.bucket_name, self.name, data)
         except BaseException:
             self.disposed = True  # nothing was stored, so there is nothing to warn about
             raise
+        self.envelope = sealed.envelope
+        self._lengths = tuple(len(ciphertext) for _, ciphertext in sealed.pieces)
         self._value_buffer.seek(0)
         self._value_buffer.truncate()
-        self._value_buffer.write(nonces)
-        self._value_buffer.write(ciphertext)
-        self.contentsize = len(data)
+        for piece in sealed.pieces:
+            self._value_buffer.writelines(piece)
+        self.contentsize = sealed.size
         if self._etag is None:
-            self._etag = _etag(self.envelope, data, nonces, ciphertext)
+            self._etag = _etag(sealed, data)
 
-    def on_disk(self) -> tuple[bytes, bytes]:
-        """The nonces and the ciphertext."""
-        layers = max(1, len(self.envelope.wrapped_keys))
-        self._value_buffer.seek(0)
-        return self._value_buffer.read(nonce_bytes(layers)), self._value_buffer.read()
-
-    @property
-    def response_dict(self) -> dict[str, Any]:
-        """moto's headers, with what it leaves out about encryption."""
-        headers: dict[str, Any] = super().response_dict
-        if self.envelope.sse == DSSE_KMS:
-            headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.envelope.key_arn
-        return headers
+    def pieces(self) -> list[tuple[bytes, bytes]]:
+        """The nonces and the ciphertext of each piece, as they lie on the disk."""
+        nonces = nonce_bytes(max(1, len(self.envelope.wrapped_keys)))
+        with self.lock:
+            self._value_buffer.seek(0)
+            read = self._value_buffer.read
+            return [(read(nonces), read(length)) for length in self._lengths]
 
 
-def _etag(envelope: Envelope, data: bytes, nonces: bytes, ciphertext: bytes) -> str:
+def _etag(sealed: Sealed, data: bytes) -> str:
     """The entity tag of one uploaded piece.
 
     Source: Amazon S3 API Reference, "Object": the MD5 digest of the object's data in plaintext
     or under SSE-S3; under SSE-C or KMS keys not an MD5 digest of its data.
     """
-    if envelope.sse == SSE_S3:
+    if sealed.envelope.sse == SSE_S3:
         return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    nonces, ciphertext = sealed.pieces[-1]
     return hashlib.sha256(nonces + ciphertext[-16:]).hexdigest()[:32]
 
 
@@ -115,14 +126,16 @@ class Door:
     """Puts sealed objects into moto's place, and takes them out again."""
 
     def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
         self._class = type("SealedKey", (SealedKey,), {"sealer": sealer})
 
     def open(self) -> None:
         """From now on moto stores ciphertext."""
         self._before = moto.s3.models.FakeKey, FakeBucket.get_permission
         moto.s3.models.FakeKey = self._class
+        sealer = self._sealer
         # The gateway has decided; moto's own reading of bucket policies knows no conditions.
-        FakeBucket.get_permission = lambda *_: PermissionResult.PERMITTED
+        FakeBucket.get_permission = lambda _, __, resource: sealer.permission(resource)
 
     def close(self) -> None:
         """Put moto back as it was."""
@@ -221,15 +234,15 @@ def look(bucket: str, key: str, version_id: str | None = None) -> StoredObject:
     if found is None:
         raise KeyError(f"There is no object s3://{bucket}/{key}.")
     envelope: Envelope = found.envelope
-    nonces, ciphertext = found.on_disk()
+    pieces = found.pieces()
     check = envelope.customer_key
     return StoredObject(
         bucket=bucket,
         key=key,
         version_id=found.version_id if found.version_id != "null" else None,
         sse=envelope.sse,
-        ciphertext=ciphertext,
-        nonces=nonces,
+        ciphertext=b"".join(ciphertext for _, ciphertext in pieces),
+        nonces=b"".join(nonces for nonces, _ in pieces),
         wrapped_keys=envelope.wrapped_keys,
         key_arn=envelope.key_arn,
         key_material_id=envelope.key_material_id,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote
 
 from kmscourse.cloud.at_rest.s3.disk import find_bucket, find_object
 from kmscourse.cloud.call import Call
-from kmscourse.cloud.permissions import Permission
+from kmscourse.cloud.permissions import Permission, RefusedError, check
 
 #: Operations whose permission has another name than the operation.
 _ACTIONS = {
@@ -118,9 +118,10 @@ def needs(call: Call) -> list[Permission]:
     bucket = find_bucket(name)
     arn = f"arn:aws:s3:::{name}"
     if call.operation == "DeleteObjects":
-        objects = (parameters.get("Delete") or {}).get("Objects") or []
-        return [_permission(call, "s3:DeleteObject", f"{arn}/{o['Key']}", bucket) for o in objects]
+        return []  # decided for each object: see may_delete
     needed = [_permission(call, f"s3:{_action(call)}", f"{arn}/{key}" if key else arn, bucket)]
+    if call.operation == "GetObjectAttributes":
+        needed.append(_permission(call, "s3:GetObjectAttributes", f"{arn}/{key}", bucket))
     if call.operation in ("GetObject", "HeadObject") and _is_missing(bucket, parameters):
         # Without s3:ListBucket nobody learns that an object is not there.
         needed.append(_permission(call, "s3:ListBucket", arn, bucket))
@@ -141,6 +142,16 @@ def needs(call: Call) -> list[Permission]:
             )
         )
     return needed
+
+
+def may_delete(call: Call, resource: str) -> bool:
+    """Whether the caller may delete one of the objects of a DeleteObjects."""
+    bucket = find_bucket(call.parameters["Bucket"])
+    try:
+        check(call, [_permission(call, "s3:DeleteObject", resource, bucket)])
+    except RefusedError:
+        return False
+    return True
 
 
 def note(call: Call) -> None:
@@ -202,6 +213,7 @@ def _context(call: Call, resource: str, bucket: Any) -> dict[str, str | list[str
             context["s3:x-amz-server-side-encryption-aws-kms-key-id"] = _key_arn(
                 parameters["SSEKMSKeyId"], call.account, bucket.region_name
             )
+        context |= _upload_conditions(bucket.multiparts.get(parameters.get("UploadId")))
         existing = find_object(bucket, parameters.get("Key"), parameters.get("VersionId"))
         if existing is not None and resource.endswith(f"/{existing.name}"):
             context |= _existing_tags(bucket, existing)
@@ -213,6 +225,16 @@ def _context(call: Call, resource: str, bucket: Any) -> dict[str, str | list[str
     constraint = (parameters.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
     if constraint:
         context["s3:locationconstraint"] = constraint
+    return context
+
+
+def _upload_conditions(upload: Any) -> dict[str, str | list[str]]:
+    """What the request that began an upload said counts for each of its parts. [inferred]"""
+    context: dict[str, str | list[str]] = {}
+    if upload is not None and upload.sse_encryption:
+        context["s3:x-amz-server-side-encryption"] = upload.sse_encryption
+        if upload.envelope.key_arn is not None:
+            context["s3:x-amz-server-side-encryption-aws-kms-key-id"] = upload.envelope.key_arn
     return context
 
 
