@@ -96,7 +96,10 @@ class Gateway:
             call.operation, call.parameters = protocol.read(http, envelope)
             answer = self.serve(call)
         except AWSError as error:
-            return protocol.refuse(call.service, call.operation, error, call.request_id)
+            refused = protocol.refuse(call.service, call.operation, error, call.request_id)
+            if http.method == "HEAD":  # an answer to HEAD has no body, whatever it says
+                refused.body = b""
+            return refused
         if isinstance(answer, Response):
             return answer
         return protocol.respond(call.service, call.operation, answer, call.request_id)
