@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbFile
@@ -33,3 +34,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
         for name, value in environment.items():
             patch.setenv(name, value)
         return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where an output differs, say how to accept the new one."""
+    paths = {report.nodeid.partition("::")[0] for report in terminalreporter.getreports("failed")}
+    names = sorted({Path(path).stem for path in paths if path.endswith(".ipynb")})
+    if names:
+        terminalreporter.write_sep("-", "an output is not the committed one")
+        terminalreporter.write_line("If the new output is right, build it anew:")
+        command = "tools/run --dev python -m kmscourse.authoring build --all"
+        terminalreporter.write_line(f"    {command} {' '.join(names)}")

@@ -87,3 +87,7 @@ def test_a_changed_or_removed_output_fails_and_an_untouched_one_passes(run, name
     )
     assert len(outcomes) == 4, run
     assert [int(cell) for outcome, cell in outcomes if outcome == "FAILED"] == failing
+
+
+def test_how_to_accept_a_new_output_is_said(run):
+    assert "kmscourse.authoring build --all changed raises removed\n" in run
