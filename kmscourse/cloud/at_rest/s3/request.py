@@ -45,7 +45,8 @@ class Request:
         customer_key: the key it brings for SSE-C.
         source_key: the key it brings for what it copies.
         written: the envelope of what it wrote.
-        unopened: the parts of an upload that is put together without the customer's key.
+        unopened: the parts of an upload that is put together without the customer's key: by
+            their numbers, their pieces and sizes.
     """
 
     def __init__(self, keys: DataKeys, gateway: Gateway, call: Call) -> None:
@@ -60,7 +61,7 @@ class Request:
         self.customer_key: CustomerKey | None = None
         self.source_key: CustomerKey | None = None
         self.written: Envelope | None = None
-        self.unopened: dict[int, disk.SealedKey] = {}
+        self.unopened: dict[int, tuple[list[tuple[bytes, bytes]], int]] = {}
         self._held: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
 
     @property

@@ -92,8 +92,8 @@ class S3:
             envelope, keys = self._keys.make_own(f"arn:aws:s3:::{bucket}/{name}")
         elif request.unopened:
             request.written = request.upload.envelope
-            pieces = [piece for part in request.unopened.values() for piece in part.pieces()]
-            size = sum(part.contentsize for part in request.unopened.values())
+            pieces = [piece for pieces, _ in request.unopened.values() for piece in pieces]
+            size = sum(size for _, size in request.unopened.values())
             return disk.Sealed(request.upload.envelope, tuple(pieces), size)
         else:
             envelope, keys = request.keys_to_write()
@@ -104,7 +104,7 @@ class S3:
         """Decrypt what moto is about to read. See `disk.Sealer`."""
         request, envelope = self._now.get(), stored.envelope
         if request is not None and request.joins_blindly:
-            request.unopened[stored.name] = stored
+            request.unopened[stored.name] = stored.pieces(), stored.contentsize
             return b""
         if request is not None:
             keys = request.keys_to_read(envelope)
