@@ -184,11 +184,13 @@ def _sentence(check: Check, error: BaseException, field: Field) -> str:
     where = field.name
     code = _kms_code(error)
     if check is Check.UNWRAP:
-        asked = (
-            f"AWS KMS answered {code}."
-            if code
-            else "No wrapping key of the reader would unwrap the data key."
-        )
+        if code:
+            asked = f"AWS KMS answered {code}."
+        elif any(type(each).__name__ == "ComAmazonawsKms" for each in _chain(error)):
+            # The material providers library reports that KMS refused, and drops its error code.
+            asked = "AWS KMS refused to decrypt it; its trail has the error code."
+        else:
+            asked = "No wrapping key of the reader would unwrap the data key."
         if "context" in field.key:
             why = "The encryption context is no longer the one that the data key was wrapped with."
         elif field.name.startswith("Wrapped data key") or "wrapped" in field.key:

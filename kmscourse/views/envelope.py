@@ -380,7 +380,8 @@ def _draw(view: Envelope) -> str:
         label.text(pad + 40, y + 4, "no encryption context", size=12.5, fill=_svg.MUTED)
         y += 19
     y += 6
-    for i, key in enumerate(view._keys, 1):
+    # The SDK writes several wrapped keys in no fixed order; a picture that is compared needs one.
+    for i, key in enumerate(sorted(view._keys, key=lambda k: (k["store"], k["id"])), 1):
         holders = key["holders"]
         who = (
             "Can be unwrapped by " + (", ".join(holders) if holders else "nobody")

@@ -206,8 +206,8 @@ class Desk:
                 const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
                     .find((each) => each.offsetParent);
                 const cells = [...panel.querySelectorAll('.jp-CodeCell')];
-                const empty = (cell) => cell.querySelector('.cm-content')?.textContent.trim() === '';
-                const done = (cell) => empty(cell) ||
+                const written = (cell) => cell.querySelector('.cm-content')?.textContent.trim();
+                const done = (cell) => written(cell) === '' ||
                     /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent);
                 return cells.length > 0 && cells.every(done);
             }""",
