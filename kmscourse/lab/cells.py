@@ -31,6 +31,47 @@ _MARKER = re.compile(r"^(\s*)#\s*(begin|end)\s+solution\s*$", re.IGNORECASE)
 _STUB = re.compile(r"^\s*#\s*stub:(?: (.*))?$")
 
 
+_HEADER = re.compile(r"^# %%(?:%*\s(.*))?$")
+_TASK = re.compile(r"""\btask=(["'])(.+?)\1""")
+_OTHER_KIND = re.compile(r"\[(?:markdown|md|raw)\]")
+
+
+class CodeCell(NamedTuple):
+    """A code cell of a jupytext percent script. `line` is that of its header, from 1."""
+
+    source: str
+    task: str | None
+    line: int
+
+
+def code_cells(script: str) -> list[CodeCell]:
+    """The code cells of a percent script, in order.
+
+    It reads what a lab needs at run time; the builder reads the same text with jupytext, which
+    takes longer to import than a check takes to run.
+    """
+    found: list[CodeCell] = []
+    header: str | None = None
+    lines: list[str] = []
+    began = 0
+
+    def finish() -> None:
+        if header is not None and not _OTHER_KIND.search(header):
+            task = _TASK.search(header)
+            source = "\n".join(lines).strip("\n").rstrip()
+            found.append(CodeCell(source, task[2] if task else None, began))
+
+    for number, line in enumerate(script.split("\n"), start=1):
+        match = _HEADER.match(line)
+        if match:
+            finish()
+            header, lines, began = match[1] or "", [], number
+        else:
+            lines.append(line)
+    finish()
+    return found
+
+
 class MarkerError(ValueError):
     """The solution markers of a cell are not balanced. The message names the line."""
 
