@@ -189,7 +189,7 @@ class Beginning(Panel):
         body = "".join(
             f'<tr><th scope="row" style="{_CELL}">{escape(row.title)}</th>'
             f'<td style="{_CELL}">{_code(row.task)}</td>'
-            f'<td style="{_CELL}">{_code(row.asks)}</td>'
+            f'<td style="{_CELL}">{_prose(row.asks)}</td>'
             f'<td style="{_CELL}; white-space: nowrap">{row.minutes} min</td>'
             f'<td style="{_CELL}; white-space: nowrap">{_sign(_done(row))} '
             f"{'Done' if row.done else 'Open'}</td></tr>"

@@ -169,7 +169,12 @@ class Session:
         with self._pristine.restored():
             known = self._stubs.get(task.name) or Stub("")
             if known.untouched(self.names, task.defines):
-                return Report(task.name, task.title, State.NOT_ATTEMPTED, f"Write `{task.asks}`.")
+                return Report(
+                    task.name,
+                    task.title,
+                    State.NOT_ATTEMPTED,
+                    f"Write {task.asks}" + "." * (not task.asks.endswith(".")),
+                )
             state, message, where = self._outcome(task)
         advice: list[str] = []
         if state is State.NOT_THERE_YET:

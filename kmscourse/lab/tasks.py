@@ -79,8 +79,9 @@ def task(
     """Make a task of the check below it.
 
     - `name`: as learners write it in `lab.check("seal")`, and as it stands in `# %% task="seal"`;
-    - `asks`: what to define, "seal(kms, key_id, record) -> Envelope" or "answer: bytes". Its first
-      word is the name that the learner's notebook must have; `defines` says others, or several;
+    - `asks`: what to define, "seal(kms, key_id, record) -> Envelope" or "`answer`: the bytes that
+      ...". Its first word is the name that the learner's notebook must have; `defines` says
+      others, or several;
     - `minutes`: how long it takes;
     - `hints`: at least two, the first a question, the last nearly the answer;
     - `why`: a word after success on why it matters;
@@ -101,7 +102,7 @@ def task(
     if isinstance(defines, str):
         defines = (defines,)
     elif defines is None:
-        first = re.match(r"(?:function\s+)?([A-Za-z_]\w*)", asks.strip())
+        first = re.match(r"`?(?:function\s+)?([A-Za-z_]\w*)", asks.strip())
         if not first:
             raise TaskError(f"{name}: `asks` should begin with the name to define: {asks!r}")
         defines = (first[1],)
@@ -113,7 +114,7 @@ def task(
         made = Task(
             name=name,
             check=check,
-            asks=asks.strip(),
+            asks=_prose(asks) if "`" in asks else f"`{_prose(asks)}`",
             minutes=minutes,
             hints=tuple(_prose(hint) for hint in hints),
             why=_prose(why),
