@@ -156,7 +156,7 @@ def _read_records(capture: Capture) -> tuple[tuple[Record, ...], ParseError | No
         for raw in found:
             record = _read_record(raw, len(records), flight.sender, side, version, capture)
             for message in record.messages:
-                if isinstance(message, ServerHello) and not message.is_retry:
+                if isinstance(message, ServerHello):  # a HelloRetryRequest settles it as well
                     version = message.version
             records.append(record)
     if problem is None:

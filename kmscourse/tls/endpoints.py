@@ -208,7 +208,7 @@ class SecretLog:
 
 
 def _close_and_remove(context: ssl.SSLContext, file: BinaryIO, path: str) -> None:
-    context.keylog_filename = None
+    context.keylog_filename = None  # type: ignore[assignment]
     file.close()
     with suppress(OSError):
         os.unlink(path)
