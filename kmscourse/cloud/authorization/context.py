@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kmscourse.cloud.authorization.kms_keys import REQUEST_DEFAULTS, key_exists, operation_name
+from kmscourse.cloud.authorization.kms_keys import REQUEST_DEFAULTS, key_exists
 from kmscourse.cloud.authorization.model import Request
 from kmscourse.cloud.authorization.principals import Caller
 
@@ -29,29 +29,34 @@ class Context:
         "_caller",
         "_derived",
         "_given",
-        "_kms",
         "_operation",
         "_request",
         "in_key_policy",
     )
 
-    def __init__(self, request: Request, caller: Caller, resource_account: str | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        caller: Caller,
+        resource_account: str | None,
+        operation: str | None,
+    ) -> None:
+        """``operation`` is KMS's name for the permission, None if the request is not for KMS."""
         self._request = request
         self._caller = caller
         self._account = resource_account
         self._given: dict[str, tuple[str, ...]] | None = None
         self._derived: dict[str, str] | None = None
-        self._kms = request.action[:4].lower() == "kms:"
-        self._operation = operation_name(request.action) if self._kms else ""
+        self._operation = operation
         self.in_key_policy = False
         """Set while a key policy is looked at: kms:ResourceAliases does not exist there."""
 
     def values(self, key: str) -> tuple[str, ...]:
         """The values of a condition key given in lower case; empty if it is absent."""
-        if key.startswith("kms:") and not (
-            self._kms and key_exists(key, self._operation, in_key_policy=self.in_key_policy)
-        ):
-            return ()  # R9.10
+        if key.startswith("kms:"):
+            operation = self._operation
+            if operation is None or not key_exists(key, operation, self.in_key_policy):
+                return ()  # R9.10
         given = self._given
         if given is None:
             given = self._given = self._normalized()
@@ -71,7 +76,7 @@ class Context:
             lower = key.lower()
             if lower.startswith(_PAIR):
                 pairs.append(key[len(_PAIR) :])
-            values = as_values(value)
+            values = (value,) if isinstance(value, str) else as_values(value)
             # Two encryption context names that differ only in case are one condition key.
             out[lower] = out[lower] + values if lower in out else values
         if pairs and "kms:encryptioncontextkeys" not in out:
@@ -99,7 +104,7 @@ class Context:
             out["aws:username"] = caller.arn.rsplit("/", 1)[-1]
         if self._account is not None:
             out["aws:resourceaccount"] = self._account
-        if self._kms:
+        if self._operation is not None:
             out.update(REQUEST_DEFAULTS.get(self._operation, {}))  # R9.11
         return out
 

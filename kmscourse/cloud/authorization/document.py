@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
@@ -166,26 +166,6 @@ class Statement:
         """Its Sid in quotes, or its number counted from one."""
         return f'"{self.sid}"' if self.sid else f"number {self.index + 1}"
 
-    def concerns(
-        self, action: str, resource: str, request: Lookup, resource_optional: bool = False
-    ) -> bool:
-        """Whether action, resource and conditions match; the principal is looked at elsewhere.
-
-        Args:
-            action: in lower case.
-            resource: an ARN or ``*``.
-            resource_optional: True in trust policies, which have no ``Resource``. Elsewhere a
-                statement without ``Resource`` or ``Action`` has no effect (R2.6).
-        """
-        if self.actions is None or not self.actions.match(action):
-            return False
-        if self.resources is None:
-            if not resource_optional:
-                return False
-        elif not self.resources.match(resource, request):
-            return False
-        return all(condition.holds(request) for condition in self.conditions)
-
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
@@ -197,6 +177,24 @@ class PolicyDocument:
     statements: tuple[Statement, ...]
     allows: tuple[Statement, ...]
     denies: tuple[Statement, ...]
+    _about: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def about(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+        """The Allow and the Deny statements about an action (in lower case); kept for next time.
+
+        A statement without ``Action`` is about none (R2.6).
+        """
+        found = self._about.get(action)
+        if found is None:
+            found = (
+                tuple(s for s in self.allows if s.actions and s.actions.match(action)),
+                tuple(s for s in self.denies if s.actions and s.actions.match(action)),
+            )
+            if len(self._about) < 1000:
+                self._about[action] = found
+        return found
 
     @property
     def principals(self) -> frozenset[str]:

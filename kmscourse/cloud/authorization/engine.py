@@ -7,6 +7,7 @@ policies and the same tests of a statement.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from kmscourse.cloud.authorization.context import Context
@@ -106,13 +107,9 @@ class Scene:
         if issuer is None and request.context and ":assumed-role/" in request.principal:
             issuer = _principal_arn(request)
         caller = self.caller = parse_caller(request.principal, issuer)
-        self.action = action = request.action.lower()
         self.resource = resource = request.resource
-        service, _, name = action.partition(":")
-        if not service or not name:
-            raise ValueError(f"{request.action!r} is not an action: write service:Action")
+        self.action, service, self.operation = _read_action(request.action)
         self.service = service
-        self.operation = operation_name(action) if service == "kms" else name
         owner = request.resource_account
         if owner is None:
             parts = resource.split(":", 5)
@@ -121,29 +118,29 @@ class Scene:
         self.cross_account = (
             caller.account is not None and owner is not None and caller.account != owner
         )
-        self.model = self._model()
-        if self.model is Model.IDENTITY_ONLY:
+        self.model = model = self._model()
+        if model is _IDENTITY_ONLY:
             self.cross_account = False
-        self.has_boundary = self.policies.boundary is not None and caller.kind != "root"
-        manager = policies.management_account
-        exempt = caller.service_linked
+        given = self.policies
+        self.has_boundary = given.boundary is not None and caller.kind != "root"
         # R6.1: users, roles and root users of member accounts, not services
         self.scp_applies = (
-            self.policies.scps is not None
+            given.scps is not None
             and caller.account is not None
-            and caller.account != manager
-            and not exempt
+            and caller.account != policies.management_account
+            and not caller.service_linked
         )
         # R6.3: customer managed keys in member accounts; RetireGrant is out (R5.8)
         self.rcp_applies = (
-            self.policies.rcps is not None
+            given.rcps is not None
             and service in RCP_SERVICES
-            and not exempt
             and not request.aws_managed_key
-            and (owner != manager or manager is None)
-            and self.model not in (Model.RETIRE, Model.IDENTITY_ONLY)
+            and model is not _RETIRE
+            and model is not _IDENTITY_ONLY
+            and (owner is None or owner != policies.management_account)
+            and not caller.service_linked
         )
-        self.context = Context(request, caller, owner)
+        self.context = Context(request, caller, owner, self.operation if service == "kms" else None)
 
     def _model(self) -> Model:
         if self.service == "kms":
@@ -157,8 +154,11 @@ class Scene:
         return Model.EITHER
 
     def concerns(self, layer: Layer, statement: Statement) -> bool:
-        """Whether a statement of this layer applies to the request (its principal included)."""
-        if layer in _WITH_PRINCIPAL:
+        """Whether a statement of this layer applies to the request (its principal included).
+
+        The action is not looked at: only statements about it are asked for.
+        """
+        if layer is _RESOURCE or layer is _RCP or layer is _ENDPOINT:
             spec = statement.principal
             if spec is None or not spec.covers(
                 self.caller,
@@ -166,12 +166,39 @@ class Scene:
                 has_boundary=self.has_boundary,
             ):
                 return False
-        optional = layer is Layer.RESOURCE and self.model is Model.TRUST
-        self.context.in_key_policy = layer is Layer.RESOURCE and self.model is Model.KEY
-        return statement.concerns(self.action, self.resource, self.context, optional)
+        return self.circumstances(layer, statement)
+
+    def circumstances(self, layer: Layer, statement: Statement) -> bool:
+        """Whether resource and conditions match."""
+        resources = statement.resources
+        if resources is None:
+            # R2.6: without Resource a statement has no effect; trust policies have none
+            if layer is not _RESOURCE or self.model is not _TRUST:
+                return False
+        elif not resources.match(self.resource, self.context):
+            return False
+        if statement.conditions:
+            context = self.context
+            context.in_key_policy = layer is _RESOURCE and self.model is _KEY
+            for condition in statement.conditions:
+                if not condition.holds(context):
+                    return False
+        return True
 
 
-_WITH_PRINCIPAL = frozenset({Layer.RCP, Layer.ENDPOINT, Layer.RESOURCE})
+_RCP, _SCP, _ENDPOINT, _RESOURCE = Layer.RCP, Layer.SCP, Layer.ENDPOINT, Layer.RESOURCE
+_KEY, _TRUST, _RETIRE = Model.KEY, Model.TRUST, Model.RETIRE
+_IDENTITY_ONLY, _EITHER = Model.IDENTITY_ONLY, Model.EITHER
+
+
+@lru_cache(maxsize=4096)
+def _read_action(action: str) -> tuple[str, str, str]:
+    """The action in lower case, its service, and its operation (KMS's spelling for kms)."""
+    lower = action.lower()
+    service, _, name = lower.partition(":")
+    if not service or not name:
+        raise ValueError(f"{action!r} is not an action: write service:Action")
+    return lower, service, operation_name(action) if service == "kms" else name
 
 
 def _principal_arn(request: Request) -> str | None:
@@ -190,37 +217,47 @@ def evaluate(scene: Scene) -> Verdict:
 # ---------------------------------------------------------------- explicit deny (R1.2)
 
 
-def deny_layers(scene: Scene) -> list[tuple[Layer, int, tuple[Compiled, ...]]]:
-    """Each layer whose Deny statements count, with its level."""
-    policies = scene.policies
-    out: list[tuple[Layer, int, tuple[Compiled, ...]]] = []
-    if scene.rcp_applies and policies.rcps:
-        out.extend((Layer.RCP, level, docs) for level, docs in enumerate(policies.rcps))
-    if scene.scp_applies and policies.scps:
-        out.extend((Layer.SCP, level, docs) for level, docs in enumerate(policies.scps))
-    if policies.vpc_endpoint:
-        out.append((Layer.ENDPOINT, 0, policies.vpc_endpoint))
-    # R2.9, R5.8: a key policy says nothing about what it cannot control
-    if policies.resource and scene.model not in (Model.IDENTITY_ONLY, Model.RETIRE):
-        out.append((Layer.RESOURCE, 0, policies.resource))
-    if has_identity(scene.caller):
-        out.append((Layer.IDENTITY, 0, policies.identity))
-        if policies.boundary:
-            out.append((Layer.BOUNDARY, 0, policies.boundary))
-        if policies.session:
-            out.append((Layer.SESSION, 0, policies.session))
-    return out
-
-
 def has_identity(caller: Caller) -> bool:
     """Whether IAM policies can be attached to the caller (root, services: no)."""
     return caller.kind in ("user", "role", "session", "federated-user")
 
 
 def _denied(scene: Scene) -> Verdict | None:
-    for layer, level, documents in deny_layers(scene):
-        for index, compiled in enumerate(documents):
-            for statement in compiled.document.denies:
+    policies = scene.policies
+    if not policies.any_deny:
+        return None
+    if scene.rcp_applies:
+        for level, documents in enumerate(policies.rcps or ()):
+            if verdict := _first_deny(scene, _RCP, documents, level):
+                return verdict
+    if scene.scp_applies:
+        for level, documents in enumerate(policies.scps or ()):
+            if verdict := _first_deny(scene, _SCP, documents, level):
+                return verdict
+    # R2.9, R5.8: a key policy says nothing about what it cannot control
+    resource = policies.resource
+    if scene.model is _IDENTITY_ONLY or scene.model is _RETIRE:
+        resource = None
+    for layer, own in ((_ENDPOINT, policies.vpc_endpoint), (_RESOURCE, resource)):
+        if own and (verdict := _first_deny(scene, layer, own)):
+            return verdict
+    if has_identity(scene.caller):
+        for layer, own in (
+            (Layer.IDENTITY, policies.identity),
+            (Layer.BOUNDARY, policies.boundary),
+            (Layer.SESSION, policies.session),
+        ):
+            if own and (verdict := _first_deny(scene, layer, own)):
+                return verdict
+    return None
+
+
+def _first_deny(
+    scene: Scene, layer: Layer, documents: tuple[Compiled, ...], level: int = 0
+) -> Verdict | None:
+    for index, compiled in enumerate(documents):
+        if compiled.document.denies:
+            for statement in compiled.document.about(scene.action)[1]:
                 if scene.concerns(layer, statement):
                     decided = Decided(layer, level, index, statement)
                     return Verdict(Outcome.EXPLICIT, "deny", layer, (decided,), level)
@@ -234,7 +271,7 @@ def _first_allow(
     scene: Scene, layer: Layer, documents: tuple[Compiled, ...], level: int = 0
 ) -> Decided | None:
     for index, compiled in enumerate(documents):
-        for statement in compiled.document.allows:
+        for statement in compiled.document.about(scene.action)[0]:
             if scene.concerns(layer, statement):
                 return Decided(layer, level, index, statement)
     return None
@@ -263,15 +300,15 @@ def _endpoint(scene: Scene) -> Verdict | None:
 def resource_match(scene: Scene) -> tuple[Match, Decided | None]:
     """The strongest Allow of the resource's policy for this caller."""
     best, by = Match.NONE, None
-    if scene.model in (Model.IDENTITY_ONLY, Model.RETIRE):
+    if scene.model is _IDENTITY_ONLY or scene.model is _RETIRE:
         return best, by
     for index, compiled in enumerate(scene.policies.resource or ()):
-        for statement in compiled.document.allows:
+        for statement in compiled.document.about(scene.action)[0]:
             spec = statement.principal
             if spec is None:
                 continue
             match = spec.match(scene.caller)
-            if match > best and scene.concerns(Layer.RESOURCE, statement):
+            if match > best and scene.circumstances(_RESOURCE, statement):
                 best, by = match, Decided(Layer.RESOURCE, 0, index, statement)
                 if best is Match.DIRECT:
                     return best, by
@@ -323,14 +360,14 @@ def _allowed(reason: str, *by: Decided | None) -> Verdict:
 
 def _permission(scene: Scene) -> Verdict:
     model = scene.model
-    if model is Model.IDENTITY_ONLY:
+    if model is _IDENTITY_ONLY:
         return _by_iam(scene)
-    if model is Model.RETIRE:
+    if model is _RETIRE:
         return _by_retiring(scene)
-    if model is Model.KEY and scene.cross_account and scene.operation not in CROSS_ACCOUNT:
+    if model is _KEY and scene.cross_account and scene.operation not in CROSS_ACCOUNT:
         return Verdict(Outcome.IMPLICIT, "not-cross-account", Layer.RESOURCE)  # R4.3
     verdict = _across(scene) if scene.cross_account else _within(scene)
-    if verdict.outcome is not Outcome.ALLOWED and model is Model.KEY and scene.policies.grants:
+    if verdict.outcome is not Outcome.ALLOWED and model is _KEY and scene.policies.grants:
         return _by_grant(scene) or verdict
     return verdict
 
@@ -352,7 +389,7 @@ def _within(scene: Scene) -> Verdict:
         if missing is None:
             return _allowed("resource", by)
         return Verdict(Outcome.IMPLICIT, "role-limited", missing, (by,) if by else ())
-    if scene.model is not Model.EITHER and match is Match.NONE:
+    if scene.model is not _EITHER and match is Match.NONE:
         return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)
     if not has_identity(scene.caller) and scene.caller.kind != "root":
         return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)

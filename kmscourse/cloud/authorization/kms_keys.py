@@ -7,6 +7,7 @@ Sources: AWS KMS Developer Guide, "AWS KMS permissions" (2026) and "Condition ke
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = [
     "CONDITION_KEYS",
@@ -239,7 +240,8 @@ def key_info(key: str) -> ConditionKey | None:
     return found
 
 
-def key_exists(key: str, operation: str, *, in_key_policy: bool = False) -> bool:
+@lru_cache(maxsize=8192)
+def key_exists(key: str, operation: str, in_key_policy: bool = False) -> bool:
     """R9.10: whether ``key`` is ever present for a request with this operation.
 
     An operation that the table does not know is given the benefit of the doubt.

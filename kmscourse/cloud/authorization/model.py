@@ -189,6 +189,16 @@ class CompiledPolicies:
     rcps: tuple[tuple[Compiled, ...], ...] | None
     vpc_endpoint: tuple[Compiled, ...] | None
     grants: tuple[Grant, ...]
+    any_deny: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        flat = [self.identity, self.resource, self.boundary, self.session, self.vpc_endpoint]
+        flat += [*(self.scps or ()), *(self.rcps or ())]
+        object.__setattr__(
+            self,
+            "any_deny",
+            any(compiled.document.denies for several in flat for compiled in several or ()),
+        )
 
 
 def _several(

@@ -304,6 +304,8 @@ class Naive:
             return self.operation in WITH_CONTEXT
         if key == "kms:resourcealiases":
             return on_a_key and not in_key_policy
+        if key == "kms:grantoperations":
+            return self.operation == "CreateGrant"
         raise AssertionError(key)
 
     def fill(self, text: str) -> str | None:
