@@ -85,12 +85,12 @@ class Work:
         function: Callable[..., Any],
         /,
         *args: Any,
-        says: str,
+        says: str | None = None,
         error: type[BaseException] | tuple[type[BaseException], ...] | str = Exception,
         **kwargs: Any,
-    ) -> BaseException:
-        """The error with which `function(*args, **kwargs)` refuses. If it does not, the check ends
-        with `says`.
+    ) -> BaseException | None:
+        """The error with which `function(*args, **kwargs)` refuses. If it does not refuse, `says`
+        ends the check; without `says` it gives None.
 
         `error` is the type that counts as a refusal, or the code of a service's error, such as
         "InvalidCiphertextException". Another error ends the check too, and is named.
@@ -111,7 +111,9 @@ class Work:
                 f"`{name}` should refuse with {wanted}, but it stopped with {told(raised)}.",
                 self._place(raised),
             )
-        raise NotThereYet(says)
+        if says is not None:
+            self.fail(says)
+        return None
 
     @contextmanager
     def or_say(self, message: str) -> Iterator[None]:
