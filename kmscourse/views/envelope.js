@@ -182,7 +182,7 @@ class EnvelopeView {
         { class: "env-pairs" },
         pairs.map(([name, value]) => [
           h("span", { class: "env-pair-name" }, name),
-          h("span", { title: value }, value.length > 44 ? `${value.slice(0, 30)}…` : value),
+          h("span", { title: value }, value.length > 44 ? `${value.slice(0, 22)}…` : value),
         ]),
       );
     }
