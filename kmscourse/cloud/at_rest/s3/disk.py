@@ -7,25 +7,28 @@ multipart uploads stay moto's business.
 
 moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``value``, ``_etag``,
 ``_value_buffer``, ``contentsize``, ``lock``, ``disposed``, ``encryption``, ``kms_key_id``,
-``bucket_key_enabled``, ``bucket_name``, ``name``), ``FakeBucket``
-(``get_permission``, ``keys``, ``multiparts``, ``encryption``, ``policy``) and ``s3_backends``
+``bucket_key_enabled``, ``bucket_name``, ``name``), ``FakeBucket`` (``get_permission``, ``keys``,
+``multiparts``, ``encryption``, ``policy``), ``S3Backend`` (``_url_module``) and ``s3_backends``
 (``bucket_accounts``).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import moto.s3.models
-from moto.s3.models import FakeBucket, FakeKey, s3_backends
+import moto.s3.urls
+from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
 from kmscourse.cloud.at_rest.s3.envelope import (
     DSSE_KMS,
     SSE_C,
     SSE_KMS,
     SSE_S3,
+    Bytes,
     Envelope,
     nonce_bytes,
 )
@@ -42,7 +45,7 @@ class Sealed:
     """
 
     envelope: Envelope
-    pieces: tuple[tuple[bytes, bytes], ...]
+    pieces: Sequence[tuple[Bytes, Bytes]]
     size: int
 
 
@@ -101,13 +104,17 @@ class SealedKey(FakeKey):  # type: ignore[misc]
         if self._etag is None:
             self._etag = _etag(sealed, data)
 
-    def pieces(self) -> list[tuple[bytes, bytes]]:
+    def pieces(self) -> list[tuple[memoryview, memoryview]]:
         """The nonces and the ciphertext of each piece, as they lie on the disk."""
-        nonces = nonce_bytes(max(1, len(self.envelope.wrapped_keys)))
         with self.lock:
             self._value_buffer.seek(0)
-            read = self._value_buffer.read
-            return [(read(nonces), read(length)) for length in self._lengths]
+            rest = memoryview(self._value_buffer.read())
+        nonces = nonce_bytes(max(1, len(self.envelope.wrapped_keys)))
+        found = []
+        for length in self._lengths:
+            found.append((rest[:nonces], rest[nonces : nonces + length]))
+            rest = rest[nonces + length :]
+        return found
 
 
 def _etag(sealed: Sealed, data: bytes) -> str:
@@ -119,7 +126,7 @@ def _etag(sealed: Sealed, data: bytes) -> str:
     if sealed.envelope.sse == SSE_S3:
         return hashlib.md5(data, usedforsecurity=False).hexdigest()
     nonces, ciphertext = sealed.pieces[-1]
-    return hashlib.sha256(nonces + ciphertext[-16:]).hexdigest()[:32]
+    return hashlib.sha256(bytes(nonces) + ciphertext[-16:]).hexdigest()[:32]
 
 
 class Door:
@@ -131,15 +138,25 @@ class Door:
 
     def open(self) -> None:
         """From now on moto stores ciphertext."""
-        self._before = moto.s3.models.FakeKey, FakeBucket.get_permission
+        self._before = (
+            moto.s3.models.FakeKey,
+            FakeBucket.get_permission,
+            S3Backend._url_module,
+        )
         moto.s3.models.FakeKey = self._class
         sealer = self._sealer
         # The gateway has decided; moto's own reading of bucket policies knows no conditions.
         FakeBucket.get_permission = lambda _, __, resource: sealer.permission(resource)
+        # moto reloads this module with every request, in case the environment changed.
+        S3Backend._url_module = property(lambda _: moto.s3.urls)
 
     def close(self) -> None:
         """Put moto back as it was."""
-        moto.s3.models.FakeKey, FakeBucket.get_permission = self._before
+        (
+            moto.s3.models.FakeKey,
+            FakeBucket.get_permission,
+            S3Backend._url_module,
+        ) = self._before
 
 
 def find_bucket(name: str | None) -> Any:

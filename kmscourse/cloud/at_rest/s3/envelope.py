@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
@@ -21,6 +22,9 @@ SSE_S3 = "AES256"
 SSE_KMS = "aws:kms"
 DSSE_KMS = "aws:kms:dsse"
 SSE_C = "SSE-C"
+
+#: Bytes, or a view of them that spares a copy.
+Bytes = bytes | memoryview
 
 _NONCE = 12
 
@@ -89,17 +93,17 @@ def seal(
     return b"".join(nonces), sealed
 
 
-def unseal(nonces: bytes, sealed: bytes, keys: Sequence[bytes], arn: str) -> bytes:
+def unseal(nonces: Bytes, sealed: Bytes, keys: Sequence[bytes], arn: str) -> bytes:
     """Decrypt what `seal` gave.
 
     Raises:
         cryptography.exceptions.InvalidTag: where a key is wrong or a byte was changed.
     """
-    plaintext = sealed
+    plaintext: Any = sealed
     for layer, key in reversed(list(enumerate(keys))):
         nonce = nonces[layer * _NONCE : (layer + 1) * _NONCE]
         plaintext = AESGCM(key).decrypt(nonce, plaintext, _bound(arn, layer))
-    return plaintext
+    return bytes(plaintext)
 
 
 def nonce_bytes(layers: int) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from kmscourse.cloud.at_rest.s3 import choice, disk
 from kmscourse.cloud.at_rest.s3.choice import Choice, CustomerKey
 from kmscourse.cloud.at_rest.s3.data_keys import DataKeys, check_customer_key, in_region
-from kmscourse.cloud.at_rest.s3.envelope import SSE_C, SSE_S3, Envelope
+from kmscourse.cloud.at_rest.s3.envelope import SSE_C, SSE_S3, Bytes, Envelope
 from kmscourse.cloud.at_rest.s3.permissions import copy_source
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -61,7 +61,7 @@ class Request:
         self.customer_key: CustomerKey | None = None
         self.source_key: CustomerKey | None = None
         self.written: Envelope | None = None
-        self.unopened: dict[int, tuple[list[tuple[bytes, bytes]], int]] = {}
+        self.unopened: dict[int, tuple[Sequence[tuple[Bytes, Bytes]], int]] = {}
         self._held: dict[tuple[bytes, ...], tuple[bytes, ...]] = {}
 
     @property
