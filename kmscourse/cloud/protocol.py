@@ -143,7 +143,8 @@ def read(http: AWSPreparedRequest, envelope: Envelope) -> tuple[str, dict[str, A
                 "method": request.method,
                 "values": request.values,
                 "headers": request.headers,
-                "body": request.get_data(),
+                # A stream (an object's bytes) is for moto to read, once: nobody here needs it.
+                "body": b"" if operation.has_streaming_input else request.get_data(),
                 "url_path": request.path,
                 "url_params": uri_parameters,
             }
