@@ -15,7 +15,17 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from kmscourse.cloud import isolation, permissions, protocol, sts, validation
+from kmscourse.cloud import (
+    cloudtrail,
+    iam,
+    isolation,
+    needs,
+    organization,
+    permissions,
+    protocol,
+    sts,
+    validation,
+)
 from kmscourse.cloud.at_rest import AtRest
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.call import Call
@@ -162,7 +172,7 @@ class Gateway:
         ours = self._ours.get(call.service)
         if ours is not None:
             return ours.needs(call)
-        return self.at_rest.needs(call)
+        return self.at_rest.needs(call) or needs.needs(call)
 
     def _perform(self, call: Call) -> dict[str, Any] | Response:
         ours = self._ours.get(call.service)
@@ -170,11 +180,17 @@ class Gateway:
             return ours.perform(call)
         if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
             return sts.get_caller_identity(call)
+        if (call.service, call.operation) == ("cloudtrail", "LookupEvents"):
+            return cloudtrail.lookup_events(self.trail, call)
 
         def ask_moto() -> Response:
             assert call.http is not None, "services call only services that are ours"
             return self.door.ask(call.http, call.account, call.request_id)
 
+        if call.service == "iam":
+            return iam.perform(call, ask_moto)
+        if call.service == "organizations":
+            organization.check_attach(call)
         return self.at_rest.perform(self, call, ask_moto)
 
     def _remember(self, call: Call, decision: Decision) -> None:

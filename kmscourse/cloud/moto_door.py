@@ -26,6 +26,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
+from moto.organizations.models import organizations_backends
 from moto.sts.models import sts_backends
 
 from kmscourse.cloud.isolation import is_loopback
@@ -149,15 +150,20 @@ class _Rooms:
 
     def __init__(self) -> None:
         self._aside: list[tuple[Any, dict[str, Any]]] = []
+        self._masters: dict[str, Any] = {}
 
     def clear(self) -> None:
         self._aside = [(backends, dict(backends)) for backends in BackendDict._instances]
         for backends, _ in self._aside:
             backends.clear()
         BackendDict._instances.clear()
+        self._masters = dict(organizations_backends.master_accounts)
+        organizations_backends.master_accounts.clear()
 
     def restore(self) -> None:
         BackendDict.reset()
         for backends, kept in self._aside:
             backends.update(kept)
             BackendDict._instances.append(backends)
+        organizations_backends.master_accounts.clear()
+        organizations_backends.master_accounts.update(self._masters)

@@ -6,11 +6,11 @@ here a request becomes what it asks: which action, on which resource, in which c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kmscourse.cloud import moto_door
+from kmscourse.cloud import moto_door, organization
 from kmscourse.cloud.authorization import Decision, NamedPolicy, Policies, Request, decide
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -32,6 +32,7 @@ class Permission:
         quoted: whether AWS's refusal puts the ARN in quotation marks (S3 does).
         code: the error code of a refusal.
         status: its HTTP status.
+        aws_managed_key: whether the resource is an AWS managed key, which RCPs do not touch.
     """
 
     action: str
@@ -44,6 +45,7 @@ class Permission:
     quoted: bool = False
     code: str = "AccessDeniedException"
     status: int = 400
+    aws_managed_key: bool = False
 
 
 class RefusedError(AWSError):
@@ -52,11 +54,6 @@ class RefusedError(AWSError):
     def __init__(self, permission: Permission, decision: Decision, message: str) -> None:
         super().__init__(permission.code, message, permission.status)
         self.decision = decision
-
-
-#: What a call to a service that moto answers needs. A service that is not listed is not
-#: decided about yet, and `docs/fidelity.md` says so.
-Needs = Callable[[Call], list[Permission]]
 
 
 def check(call: Call, permissions: Sequence[Permission]) -> None:
@@ -72,9 +69,13 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
                 action=permission.action,
                 resource=permission.resource,
                 resource_account=permission.account or call.account,
-                context=_global_context(call) | permission.context,
+                context=_global_context(call)
+                | _of_organization(call, permission)
+                | permission.context,
+                session_issuer=call.caller.issuer_arn if call.caller.role_name else None,
+                aws_managed_key=permission.aws_managed_key,
             ),
-            _policies(call.caller, permission),
+            _policies(call, permission),
         )
         if not decision.allowed:
             raise RefusedError(permission, decision, _words(decision, permission))
@@ -90,15 +91,34 @@ def _words(decision: Decision, permission: Permission) -> str:
     return decision.message()
 
 
-def _policies(principal: Principal, permission: Permission) -> Policies:
+def _policies(call: Call, permission: Permission) -> Policies:
+    principal = call.caller
     identity, boundary = _identity_policies(principal)
+    own = organization.membership(principal.account)
+    owners = organization.membership(permission.account or principal.account)
+    member = own or owners
     return Policies(
         identity=identity,
         resource=permission.resource_policy,
         boundary=boundary,
         session=list(principal.session_policies) or None,
+        scps=own.levels("SERVICE_CONTROL_POLICY") if own else None,
+        rcps=owners.levels("RESOURCE_CONTROL_POLICY") if owners else None,
         grants=list(permission.grants),
+        management_account=member.management_account if member else None,
     )
+
+
+def _of_organization(call: Call, permission: Permission) -> dict[str, str | list[str]]:
+    context: dict[str, str | list[str]] = {}
+    own = organization.membership(call.caller.account)
+    if own is not None:
+        context["aws:PrincipalOrgID"] = own.id
+        context["aws:PrincipalOrgPaths"] = [own.org_path]
+    owners = organization.membership(permission.account or call.caller.account)
+    if owners is not None:
+        context["aws:ResourceOrgID"] = owners.id
+    return context
 
 
 def _identity_policies(
@@ -121,14 +141,20 @@ def _identity_policies(
         for holder in (owner, *groups)
         for name, document in holder.policies.items()
     ] + [
-        NamedPolicy(policy.name, policy.document)
+        _managed(policy)
         for holder in (owner, *groups)
         for policy in holder.managed_policies.values()
     ]
     # moto's users have no boundary; its roles do.
     arn = getattr(owner, "permissions_boundary_arn", None)
     boundary = iam.managed_policies.get(arn) if arn else None
-    return attached, None if boundary is None else [NamedPolicy(boundary.name, boundary.document)]
+    return attached, None if boundary is None else [_managed(boundary)]
+
+
+def _managed(policy: Any) -> NamedPolicy:
+    """A managed policy in its default version."""
+    version = next(each for each in policy.versions if each.is_default)
+    return NamedPolicy(policy.name, _text(version.document), policy.arn)
 
 
 def _text(document: Any) -> str:

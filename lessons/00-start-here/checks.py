@@ -47,7 +47,9 @@ def key(work):
         metadata = kms.describe_key(KeyId=key_id)["KeyMetadata"]
     except ClientError:
         metadata = None
-    work.expect(metadata is not None, "KMS knows no key by this name. Let create_key invent the id.")
+    work.expect(
+        metadata is not None, "KMS knows no key by this name. Let create_key invent the id."
+    )
     work.expect(
         metadata["Description"] == "clinic",
         "The key is there, but its description is not `clinic`.",
@@ -112,7 +114,7 @@ def encrypt(work):
     hints=[
         "Does Decrypt need to be told which key it was?",
         "No: the ciphertext names its key. The answer holds the Plaintext, as bytes.",
-        "return kms.decrypt(CiphertextBlob=ciphertext)[\"Plaintext\"].decode()",
+        'return kms.decrypt(CiphertextBlob=ciphertext)["Plaintext"].decode()',
     ],
     why="A ciphertext of KMS names the key that made it, so you need not remember which it was.",
     wrong=[
@@ -238,9 +240,7 @@ def time(work):
         state = kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"]
     except ClientError:
         state = "gone"
-    work.expect(
-        state != "PendingDeletion", "The deletion is scheduled, but its time has not come."
-    )
+    work.expect(state != "PendingDeletion", "The deletion is scheduled, but its time has not come.")
     work.expect(state == "gone", f"The key is still there. Its state is {state}.")
     work.expect(
         (aws.clock.now() - begun).days < 8,

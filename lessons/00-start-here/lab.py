@@ -46,6 +46,7 @@ lab.check("key")
 #
 # Write a function that encrypts a text with a KMS key and returns the ciphertext. KMS takes bytes: `text.encode()`.
 
+
 # %% task="encrypt"
 def encrypt(kms, key_id, text):
     """The ciphertext of a text, as bytes."""
@@ -61,6 +62,7 @@ lab.check("encrypt")
 # ## 3 · And back
 #
 # Write the way back: from the ciphertext to the text. `bytes.decode()` makes text of bytes.
+
 
 # %% task="decrypt"
 def decrypt(kms, ciphertext):
@@ -78,6 +80,7 @@ lab.check("decrypt")
 #
 # AWS says no with an error that has a code. Write a function that tries to decrypt and returns the **error code**, or
 # `None` where it worked. boto3 raises `ClientError`; its code is `error.response["Error"]["Code"]`.
+
 
 # %% task="refusal"
 def why_not(kms, ciphertext):
@@ -99,6 +102,7 @@ lab.check("refusal")
 #
 # A key is never deleted at once. Write a function that schedules a key's deletion with the shortest waiting period, lets
 # the simulated time pass with `aws.clock.advance(days=...)`, and leaves the key gone.
+
 
 # %% task="time"
 def delete_key(kms, clock, key_id):

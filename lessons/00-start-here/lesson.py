@@ -101,11 +101,21 @@ facts.get("PRI-01")
 # layer is framed, open it with <kbd>Enter</kbd>, and move with the arrow keys. The mouse works, too.
 
 # %%
+import os
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from kmscourse import views
 
 kms.enable_key(KeyId=key_id)
 data_key = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256")
-views.Envelope({"wrapped key": data_key["CiphertextBlob"], "for": b"the patient's record"})
+nonce = os.urandom(12)
+envelope = {
+    "wrapped_key": data_key["CiphertextBlob"],
+    "nonce": nonce,
+    "ciphertext": AESGCM(data_key["Plaintext"]).encrypt(nonce, b"a patient's record", None),
+}
+views.Envelope(envelope)
 
 # %% [markdown]
 # ## 6 · Do a lab
@@ -150,7 +160,8 @@ except Exception as refused:
 from kmscourse import course
 
 for lesson in course.lessons():
-    print(f"{lesson.name:<16} {lesson.title:<40} {lesson.minutes.lesson:>3} min, lab {lesson.minutes.lab} min")
+    minutes = f"{lesson.minutes.lesson:>3} min, lab {lesson.minutes.lab} min"
+    print(f"{lesson.number}  {lesson.title:<36} {minutes}")
 
 # %% [markdown]
 # An exam soon? Do the lesson *5 · Envelopes* with its lab first, then the questions at its end: each option has

@@ -20,10 +20,8 @@ def _record():
 def _opens(kms, envelope, context):
     """The record in an envelope, opened by the check itself; None where it does not open."""
     try:
-        data_key = kms.decrypt(
-            CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context
-        )["Plaintext"]
-        return AESGCM(data_key).decrypt(envelope["nonce"], envelope["ciphertext"], None)
+        answer = kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
+        return AESGCM(answer["Plaintext"]).decrypt(envelope["nonce"], envelope["ciphertext"], None)
     except (ClientError, InvalidTag, ValueError):
         return None
 
@@ -97,7 +95,10 @@ def _policy(*statements):
     also_right=[
         _policy(
             (_ACCOUNT, ["kms:Describe*", "kms:Put*", "kms:Get*", "kms:List*"]),
-            (_CLINIC, ["kms:GenerateDataKey*", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]),
+            (
+                _CLINIC,
+                ["kms:GenerateDataKey*", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
+            ),
         )
     ],
 )
@@ -152,11 +153,11 @@ def policy(work):
     )
 
 
-_SEAL = '''def seal(kms, key_id, record, context):
+_SEAL = """def seal(kms, key_id, record, context):
     data_key = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=context)
     nonce = os.urandom(12)
     ciphertext = AESGCM(data_key["Plaintext"]).encrypt(nonce, record, None)
-    return {"wrapped_key": data_key["CiphertextBlob"], "nonce": nonce, "ciphertext": ciphertext}'''
+    return {"wrapped_key": data_key["CiphertextBlob"], "nonce": nonce, "ciphertext": ciphertext}"""
 
 
 @task(
@@ -174,7 +175,9 @@ _SEAL = '''def seal(kms, key_id, record, context):
     "the key policy.",
     wrong=[
         Wrong(
-            _SEAL.replace('"wrapped_key": data_key["CiphertextBlob"]', '"wrapped_key": data_key["Plaintext"]'),
+            _SEAL.replace(
+                '"wrapped_key": data_key["CiphertextBlob"]', '"wrapped_key": data_key["Plaintext"]'
+            ),
             says="The data key itself lies in the envelope",
         ),
         Wrong(_SEAL.replace("os.urandom(12)", "bytes(12)"), says="The nonce is the same each time"),
@@ -192,11 +195,11 @@ _SEAL = '''def seal(kms, key_id, record, context):
         ),
     ],
     also_right=[
-        '''def seal(kms, key_id, record, context):
+        """def seal(kms, key_id, record, context):
     key = AESGCM.generate_key(bit_length=256)
     wrapped = kms.encrypt(KeyId=key_id, Plaintext=key, EncryptionContext=context)["CiphertextBlob"]
     nonce = os.urandom(12)
-    return dict(wrapped_key=wrapped, nonce=nonce, ciphertext=AESGCM(key).encrypt(nonce, record, None))'''
+    return dict(wrapped_key=wrapped, nonce=nonce, ciphertext=AESGCM(key).encrypt(nonce, record, None))"""
     ],
 )
 def seal(work):
@@ -235,9 +238,9 @@ def seal(work):
     )
 
 
-_OPEN = '''def open_envelope(kms, envelope, context):
+_OPEN = """def open_envelope(kms, envelope, context):
     data_key = kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
-    return AESGCM(data_key["Plaintext"]).decrypt(envelope["nonce"], envelope["ciphertext"], None)'''
+    return AESGCM(data_key["Plaintext"]).decrypt(envelope["nonce"], envelope["ciphertext"], None)"""
 
 
 @task(
@@ -270,10 +273,10 @@ _OPEN = '''def open_envelope(kms, envelope, context):
         ),
     ],
     also_right=[
-        '''def open_envelope(kms, envelope, context):
+        """def open_envelope(kms, envelope, context):
     parts = {"CiphertextBlob": envelope["wrapped_key"], "EncryptionContext": dict(context)}
     cipher = AESGCM(kms.decrypt(**parts)["Plaintext"])
-    return cipher.decrypt(envelope["nonce"], envelope["ciphertext"], b"")'''
+    return cipher.decrypt(envelope["nonce"], envelope["ciphertext"], b"")"""
     ],
 )
 def open_(work):
@@ -295,11 +298,11 @@ def open_(work):
     )
 
 
-_MOVE = '''def move_to(kms, envelope, new_key_id, context):
+_MOVE = """def move_to(kms, envelope, new_key_id, context):
     moved = kms.re_encrypt(
         CiphertextBlob=envelope["wrapped_key"], SourceEncryptionContext=context,
         DestinationKeyId=new_key_id, DestinationEncryptionContext=context)
-    return {**envelope, "wrapped_key": moved["CiphertextBlob"]}'''
+    return {**envelope, "wrapped_key": moved["CiphertextBlob"]}"""
 
 
 @task(
@@ -429,14 +432,14 @@ def two(work):
         )
 
 
-_MANY = '''def seal_many(records, key_id, botocore_session, context):
+_MANY = """def seal_many(records, key_id, botocore_session, context):
     provider = aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(
         key_ids=[key_id], botocore_session=botocore_session)
     caching = aws_encryption_sdk.CachingCryptoMaterialsManager(
         master_key_provider=provider, max_age=60.0, max_messages_encrypted=20,
         cache=aws_encryption_sdk.LocalCryptoMaterialsCache(capacity=10))
     return [sdk.encrypt(source=r, materials_manager=caching, encryption_context=context)[0]
-            for r in records]'''
+            for r in records]"""
 
 
 @task(
@@ -458,14 +461,19 @@ _MANY = '''def seal_many(records, key_id, botocore_session, context):
             "            for r in records]",
             says="That took 50 requests for data keys",
         ),
-        Wrong(_MANY.replace("for r in records]", "for r in records[:1]]"), says="There should be 50 messages"),
+        Wrong(
+            _MANY.replace("for r in records]", "for r in records[:1]]"),
+            says="There should be 50 messages",
+        ),
         Wrong(
             _MANY.replace(", encryption_context=context", ""),
             says="A message is not bound to the encryption context",
         ),
     ],
     also_right=[
-        _MANY.replace("max_messages_encrypted=20", "max_messages_encrypted=100").replace("60.0", "300.0")
+        _MANY.replace("max_messages_encrypted=20", "max_messages_encrypted=100").replace(
+            "60.0", "300.0"
+        )
     ],
 )
 def many(work):
@@ -473,7 +481,9 @@ def many(work):
     key_id, botocore_session = work.value("key_id"), aws.session("clinic-app")._session
     records = [_record() for _ in range(50)]
     before = len(aws.trail)
-    messages = work.call(work.function("seal_many"), list(records), key_id, botocore_session, CONTEXT)
+    messages = work.call(
+        work.function("seal_many"), list(records), key_id, botocore_session, CONTEXT
+    )
     asked = len(aws.trail.events("GenerateDataKey", after=before))
     work.expect(
         isinstance(messages, list) and len(messages) == len(records),
@@ -491,6 +501,7 @@ def many(work):
             "A message is not bound to the encryption context.",
         )
     work.expect(
-        asked <= 5, f"That took {asked} requests for data keys. Let messages share one, up to a limit."
+        asked <= 5,
+        f"That took {asked} requests for data keys. Let messages share one, up to a limit.",
     )
     work.expect(asked >= 1, "No data key was asked for: where does yours come from?")

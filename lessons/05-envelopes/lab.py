@@ -24,7 +24,6 @@ import json
 import os
 
 import boto3
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmscourse import cloud, lab
@@ -50,29 +49,31 @@ context = {"patient": "4711"}
 #   `kms:DescribeKey`; it must not be able to decrypt,
 # - the user `clinic-app` may call `kms:GenerateDataKey`, `kms:Decrypt` and `kms:ReEncrypt*`.
 #
-# In a key policy, `"Resource": "*"` means: this key.
+# A statement that allows something looks like this. In a key policy, `"Resource": "*"` means: this key.
+
+
+# %%
+def allow(principal, actions):
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": actions,
+        "Resource": "*",
+    }
+
 
 # %% task="policy"
 def records_key_policy(account_id):
     """The key policy of the clinic's record key, as a dictionary."""
     # begin solution
+    account = f"arn:aws:iam::{account_id}"
+    manage = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy"]
+    use = ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncrypt*"]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Sid": "TheAccountManages",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
-                "Action": ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy"],
-                "Resource": "*",
-            },
-            {
-                "Sid": "TheClinicUses",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{account_id}:user/clinic-app"},
-                "Action": ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncrypt*"],
-                "Resource": "*",
-            },
+            allow(f"{account}:root", manage),
+            allow(f"{account}:user/clinic-app", use),
         ],
     }
     # end solution
@@ -86,29 +87,20 @@ lab.check("policy")
 # you can go on even if task 1 is still open.
 
 # %%
-account_arn = f"arn:aws:iam::{aws.account_id}"
-policy = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"{account_arn}:{who}"},
-                "Action": actions,
-                "Resource": "*",
-            }
-            for who, actions in (
-                ("root", ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy", "kms:DisableKey"]),
-                ("user/clinic-app", ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*"]),
-            )
-        ],
-    }
-)
+account = f"arn:aws:iam::{aws.account_id}"
+use = ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*"]
+policy = {
+    "Version": "2012-10-17",
+    "Statement": [
+        allow(f"{account}:root", ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy"]),
+        allow(f"{account}:user/clinic-app", use),
+    ],
+}
 
 # %%
-key_id, new_key_id = (
-    boto3.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"] for _ in range(2)
-)
+kms = boto3.client("kms")
+key_id = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
+new_key_id = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
 
 # %% [markdown]
 # ## 2 · Seal
@@ -116,6 +108,7 @@ key_id, new_key_id = (
 # Ask KMS for a data key, encrypt the record with AES-GCM, and return the envelope: a dictionary with
 # `"wrapped_key"`, `"nonce"` (12 bytes, never the same twice) and `"ciphertext"`. Bind the wrapped key to the
 # encryption context.
+
 
 # %% task="seal"
 def seal(kms, key_id, record, context):
@@ -143,14 +136,13 @@ lab.check("seal")
 # The way back. If anything was changed, or the context is another patient's, an error must reach the caller:
 # half a record is worse than none.
 
+
 # %% task="open"
 def open_envelope(kms, envelope, context):
     """The record in an envelope that `seal` made."""
     # begin solution
-    data_key = kms.decrypt(
-        CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context
-    )["Plaintext"]
-    return AESGCM(data_key).decrypt(envelope["nonce"], envelope["ciphertext"], None)
+    answer = kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
+    return AESGCM(answer["Plaintext"]).decrypt(envelope["nonce"], envelope["ciphertext"], None)
     # end solution
 
 
@@ -162,6 +154,7 @@ lab.check("open")
 #
 # The clinic gets a new KMS key. There are terabytes of envelopes. Return the same envelope under the new key,
 # without decrypting the record and without the data key ever leaving KMS.
+
 
 # %% task="move"
 def move_to(kms, envelope, new_key_id, context):
@@ -201,14 +194,17 @@ from aws_cryptographic_material_providers.mpl.models import (
 sdk = aws_encryption_sdk.EncryptionSDKClient()
 providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
 
+
 # %%
 def keyring_of(key_id):
     return providers.create_aws_kms_keyring(
         CreateAwsKmsKeyringInput(kms_key_id=key_id, kms_client=clinic_kms)
     )
 
+
 # %% [markdown]
 # Seal one message that *either* keyring opens alone.
+
 
 # %% task="two"
 def seal_for_either(record, first, second, context):
@@ -229,27 +225,22 @@ lab.check("two")
 # ## 6 · Fifty records, few calls
 #
 # Every morning the clinic seals a batch. Seal each record into a message of its own with at most **five** requests for
-# data keys, for fifty records.
+# data keys, for fifty records. `botocore_session` signs as `clinic-app`; a `StrictAwsKmsMasterKeyProvider` takes it.
+
 
 # %% task="many"
 def seal_many(records, key_id, botocore_session, context):
-    """A list of messages of the AWS Encryption SDK, one for each record.
-
-    `botocore_session` signs as clinic-app; a StrictAwsKmsMasterKeyProvider takes it.
-    """
+    """A list of messages of the AWS Encryption SDK, one for each record."""
     # begin solution
-    caching = aws_encryption_sdk.CachingCryptoMaterialsManager(
-        master_key_provider=aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(
-            key_ids=[key_id], botocore_session=botocore_session
-        ),
-        cache=aws_encryption_sdk.LocalCryptoMaterialsCache(capacity=10),
-        max_age=60.0,
-        max_messages_encrypted=20,
+    provider = aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(
+        key_ids=[key_id], botocore_session=botocore_session
     )
-    return [
-        sdk.encrypt(source=record, materials_manager=caching, encryption_context=context)[0]
-        for record in records
-    ]
+    cache = aws_encryption_sdk.LocalCryptoMaterialsCache(capacity=10)
+    caching = aws_encryption_sdk.CachingCryptoMaterialsManager(
+        master_key_provider=provider, cache=cache, max_age=60.0, max_messages_encrypted=20
+    )
+    sealing = {"materials_manager": caching, "encryption_context": context}
+    return [sdk.encrypt(source=record, **sealing)[0] for record in records]
     # end solution
 
 

@@ -193,9 +193,8 @@ del data_key["Plaintext"]
 # The last line matters: the only readable copy of the data key is gone. What is left can lie anywhere.
 
 # %%
-{name: len(part) for name, part in envelope.items()}, any(
-    record in part for part in envelope.values()
-)
+print({name: len(part) for name, part in envelope.items()})
+any(record in part for part in envelope.values())
 
 # %% [markdown]
 # The envelope goes where the record went before.
@@ -219,9 +218,8 @@ found == envelope
 # The administrator has the whole envelope, and S3 had nothing to decrypt. Next, the wrapped key:
 
 # %% tags=["raises-exception"]
-administrator.client("kms").decrypt(
-    CiphertextBlob=found["wrapped_key"], EncryptionContext=context
-)
+administrator_kms = administrator.client("kms")
+administrator_kms.decrypt(CiphertextBlob=found["wrapped_key"], EncryptionContext=context)
 
 # %% [markdown]
 # `kms:Decrypt` on every resource, and still refused. Ask the simulator why.
@@ -230,9 +228,7 @@ administrator.client("kms").decrypt(
 from botocore.exceptions import ClientError
 
 try:
-    administrator.client("kms").decrypt(
-        CiphertextBlob=found["wrapped_key"], EncryptionContext=context
-    )
+    administrator_kms.decrypt(CiphertextBlob=found["wrapped_key"], EncryptionContext=context)
 except ClientError as error:
     print(aws.explain(error).because)
 
@@ -242,19 +238,16 @@ except ClientError as error:
 # The clinic opens its own envelope in two steps: unwrap the data key, then decrypt the record.
 
 # %%
-data_key = clinic_kms.decrypt(
-    CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context
-)["Plaintext"]
-opened = AESGCM(data_key).decrypt(envelope["nonce"], envelope["ciphertext"], b"patient 4711")
+answer = clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
+data_key = AESGCM(answer["Plaintext"])
+opened = data_key.decrypt(envelope["nonce"], envelope["ciphertext"], b"patient 4711")
 opened == record
 
 # %% [markdown]
 # **Predict:** the clinic may decrypt. What if it asks with the context of another patient?
 
 # %% tags=["raises-exception"]
-clinic_kms.decrypt(
-    CiphertextBlob=envelope["wrapped_key"], EncryptionContext={"patient": "4712"}
-)
+clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext={"patient": "4712"})
 
 # %% [markdown]
 # An envelope that was swapped between two patients' files does not open. AWS sends no words with this
@@ -419,6 +412,7 @@ for_two, header = sdk.encrypt(source=record, keyring=either, encryption_context=
 #
 # Each `encrypt` asks KMS for a fresh data key. That is the safe default, and it costs: one request a record,
 # each with its price and each counted against the quota.
+
 
 # %%
 def data_keys_asked_for():

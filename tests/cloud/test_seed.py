@@ -20,9 +20,9 @@ key = kms.create_key()["KeyMetadata"]
 print(key["KeyId"], key["CreationDate"].timestamp(), key["CurrentKeyMaterialId"])
 print(kms.generate_data_key(KeyId=key["KeyId"], KeySpec="AES_256")["CiphertextBlob"].hex())
 print(kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"].hex())
-s3.create_bucket(Bucket="b")
-s3.put_object(Bucket="b", Key="k", Body=b"x")
-print(s3.list_objects_v2(Bucket="b")["Contents"][0]["LastModified"].timestamp())
+s3.create_bucket(Bucket="clinic")
+s3.put_object(Bucket="clinic", Key="k", Body=b"x")
+print(s3.list_objects_v2(Bucket="clinic")["Contents"][0]["LastModified"].timestamp())
 iam = boto3.client("iam")
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 print(iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]["RoleId"])

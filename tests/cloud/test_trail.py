@@ -89,7 +89,10 @@ def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any
         UserName="doctor",
         PolicyName="use",
         PolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": key}}
+            {
+                "Version": "2012-10-17",
+                "Statement": {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": key},
+            }
         ),
     )
     partner.session("doctor").client("kms").encrypt(KeyId=key, Plaintext=b"x")

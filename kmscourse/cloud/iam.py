@@ -1,0 +1,59 @@
+"""AWS IAM: what moto leaves out of it, permissions boundaries of users.
+
+moto answers everything else; these four answers are ours, on moto's own user objects.
+Source: botocore iam PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, GetUser, CreateUser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kmscourse.cloud import moto_door
+from kmscourse.cloud.call import Call
+from kmscourse.cloud.errors import AWSError
+from kmscourse.cloud.protocol import Response
+
+
+def perform(call: Call, ask_moto: Callable[[], Response]) -> dict[str, Any] | Response:
+    """Carry out an IAM operation, with boundaries for users."""
+    if call.operation == "PutUserPermissionsBoundary":
+        _user(call).permissions_boundary_arn = _boundary(call)
+        return {}
+    if call.operation == "DeleteUserPermissionsBoundary":
+        _user(call).permissions_boundary_arn = None
+        return {}
+    if call.operation == "CreateUser" and "PermissionsBoundary" in call.parameters:
+        boundary = _boundary(call)
+        response = ask_moto()
+        if response.status < 400:
+            _user(call).permissions_boundary_arn = boundary
+        return response
+    return ask_moto()
+
+
+def exists(arn: str) -> bool:
+    """Whether a principal that a policy names exists: KMS refuses a policy that names none.
+
+    Accounts and services always do; users and roles are looked up.
+    """
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[2] != "iam" or not parts[5].startswith(("user/", "role/")):
+        return True
+    iam = moto_door.iam(parts[4])
+    return any(each.arn == arn for each in [*iam.users.values(), *iam.roles.values()])
+
+
+def _user(call: Call) -> Any:
+    name = call.parameters["UserName"]
+    users = moto_door.iam(call.account).users
+    if name not in users:
+        raise AWSError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+    return users[name]
+
+
+def _boundary(call: Call) -> str:
+    arn = str(call.parameters["PermissionsBoundary"])
+    if arn not in moto_door.iam(call.account).managed_policies:
+        raise AWSError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
+    return arn
