@@ -395,6 +395,8 @@ class Condition:
     test: Test
     absent_wanted: frozenset[bool]
     """For ``Null`` only: which answers to "is it absent?" the policy accepts."""
+    is_null: bool
+    negated: bool
 
     @property
     def label(self) -> str:
@@ -405,14 +407,16 @@ class Condition:
     def holds(self, request: Lookup) -> bool:
         """R9.1-R9.5: whether the condition is met."""
         values = request.values(self.lower)
-        if self.operator.name == "Null":
+        if self.is_null:
             return (not values) in self.absent_wanted
-        negated = self.operator.negated
+        negated = self.negated
         if not values:
             if self.if_exists or self.qualifier == "ForAllValues":
                 return True
             return negated and not self.qualifier
         test = self.test
+        if len(values) == 1:
+            return test(values[0], request) != negated
         if self.qualifier == "ForAllValues":
             return all(test(value, request) != negated for value in values)
         if self.qualifier == "ForAnyValue":
@@ -479,4 +483,6 @@ def compile_condition(
         frozenset(
             value.lower() == "true" for value in wanted if value.lower() in ("true", "false")
         ),
+        operator.name == "Null",
+        operator.negated,
     )

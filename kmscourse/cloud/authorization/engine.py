@@ -188,6 +188,7 @@ class Scene:
 
 _RCP, _SCP, _ENDPOINT, _RESOURCE = Layer.RCP, Layer.SCP, Layer.ENDPOINT, Layer.RESOURCE
 _KEY, _TRUST, _RETIRE = Model.KEY, Model.TRUST, Model.RETIRE
+_IDENTITY, _BOUNDARY, _SESSION = Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION
 _IDENTITY_ONLY, _EITHER = Model.IDENTITY_ONLY, Model.EITHER
 
 
@@ -217,9 +218,12 @@ def evaluate(scene: Scene) -> Verdict:
 # ---------------------------------------------------------------- explicit deny (R1.2)
 
 
+_WITH_IDENTITY = frozenset({"user", "role", "session", "federated-user"})
+
+
 def has_identity(caller: Caller) -> bool:
     """Whether IAM policies can be attached to the caller (root, services: no)."""
-    return caller.kind in ("user", "role", "session", "federated-user")
+    return caller.kind in _WITH_IDENTITY
 
 
 def _denied(scene: Scene) -> Verdict | None:
@@ -243,9 +247,9 @@ def _denied(scene: Scene) -> Verdict | None:
             return verdict
     if has_identity(scene.caller):
         for layer, own in (
-            (Layer.IDENTITY, policies.identity),
-            (Layer.BOUNDARY, policies.boundary),
-            (Layer.SESSION, policies.session),
+            (_IDENTITY, policies.identity),
+            (_BOUNDARY, policies.boundary),
+            (_SESSION, policies.session),
         ):
             if own and (verdict := _first_deny(scene, layer, own)):
                 return verdict
@@ -339,23 +343,22 @@ def missing_in_iam(
         return Layer.IDENTITY, []
     by: list[Decided] = []
     if not limits_only:
-        found = _first_allow(scene, Layer.IDENTITY, policies.identity)
+        found = _first_allow(scene, _IDENTITY, policies.identity)
         if found is None:
-            return Layer.IDENTITY, by
+            return _IDENTITY, by
         by.append(found)
-    for layer, documents in (
-        (Layer.BOUNDARY, policies.boundary),
-        (Layer.SESSION, policies.session),
-    ):
-        if documents is not None:
-            found = _first_allow(scene, layer, documents)
-            if found is None:
-                return layer, by
+    if policies.boundary is not None and _first_allow(scene, _BOUNDARY, policies.boundary) is None:
+        return _BOUNDARY, by
+    if policies.session is not None and _first_allow(scene, _SESSION, policies.session) is None:
+        return _SESSION, by
     return None, by
 
 
 def _allowed(reason: str, *by: Decided | None) -> Verdict:
-    return Verdict(Outcome.ALLOWED, reason, None, tuple(one for one in by if one is not None))
+    return Verdict(_ALLOWED, reason, None, tuple([one for one in by if one is not None]))
+
+
+_ALLOWED = Outcome.ALLOWED
 
 
 def _permission(scene: Scene) -> Verdict:
@@ -397,7 +400,7 @@ def _within(scene: Scene) -> Verdict:
     if missing is None:
         return _allowed("delegated" if match is Match.ACCOUNT else "iam", by, *used)
     reason = "delegated-missing" if match is Match.ACCOUNT else "iam-missing"
-    return Verdict(Outcome.IMPLICIT, reason, missing, tuple([by] if by else []) + tuple(used))
+    return Verdict(Outcome.IMPLICIT, reason, missing, (by, *used) if by else tuple(used))
 
 
 def _across(scene: Scene) -> Verdict:
@@ -409,7 +412,7 @@ def _across(scene: Scene) -> Verdict:
     if missing is None:
         return _allowed("across", by, *used)
     return Verdict(
-        Outcome.IMPLICIT, "across-iam-missing", missing, tuple([by] if by else []) + tuple(used)
+        Outcome.IMPLICIT, "across-iam-missing", missing, (by, *used) if by else tuple(used)
     )
 
 

@@ -124,15 +124,17 @@ def _stricter(grant: Grant, request: Request, context: Context) -> str:
 
 def _retiring(grant: Grant, request: Request, caller: Caller) -> tuple[Match, str, str]:
     """R5.8: the retiring principal, the grantee if it may, the account where it was made."""
-    who = names(grant.retiring_principal, grant.retiring_service_principal, caller)
-    if who is not Match.NONE:
-        return who, "", "the caller is its retiring principal"
-    grantee = names(grant.grantee_principal, grant.grantee_service_principal, caller)
-    if grantee is not Match.NONE and "RetireGrant" in grant.operations:
-        return grantee, "", "the caller is its grantee, and it contains RetireGrant"
+    retiring = names(grant.retiring_principal, grant.retiring_service_principal, caller)
+    grantee = Match.NONE
+    if "RetireGrant" in grant.operations:
+        grantee = names(grant.grantee_principal, grant.grantee_service_principal, caller)
     owner = request.resource.split(":", 5)[4:5]
-    if caller.kind == "root" and owner == [caller.account or "-"]:
+    if caller.kind == "root" and owner == [caller.account]:
         return Match.DIRECT, "", "the caller is the account in which the grant was made"
+    if retiring is not Match.NONE and retiring >= grantee:
+        return retiring, "", "the caller is its retiring principal"
+    if grantee is not Match.NONE:
+        return grantee, "", "the caller is its grantee, and it contains RetireGrant"
     return (
         Match.NONE,
         "principal",

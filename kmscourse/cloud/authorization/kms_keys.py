@@ -179,6 +179,7 @@ _ALL: tuple[ConditionKey, ...] = (
     _key("kms:ReEncryptOnSameKey", "ReEncryptFrom", "ReEncryptTo"),
     _key("kms:RecipientAttestation:", also=_ENCLAVE),
     _key("kms:ReplicaRegion", "ReplicateKey"),
+    # The permissions page leaves DeriveSharedSecret out, the conditions page has all cryptographic
     _key("kms:RequestAlias", "DescribeKey", "GetPublicKey", also=CRYPTOGRAPHIC),
     _key("kms:ResourceAliases", "RetireGrant", also=_ON_A_KEY, multivalued=True, iam_only=True),
     _key("kms:RetiringPrincipal", "CreateGrant"),

@@ -600,6 +600,11 @@ def test_r5_8_who_may_retire_and_who_may_revoke() -> None:
     assert not may(SESSION, retire, grants=[grant()])
     assert may(SESSION, retire, grants=[grant(Operations=["Decrypt", "RetireGrant"])])
     assert may(ROOT, retire, grants=[grant()])
+    # the account as retiring principal leaves it to IAM, and takes nothing from the grantee
+    delegated = grant(RetiringPrincipal=ROOT, Operations=["Decrypt", "RetireGrant"])
+    assert may(SESSION, retire, grants=[delegated])
+    assert not may(OTHER_USER, retire, grants=[delegated])
+    assert may(OTHER_USER, retire, grants=[delegated], identity=[FULL])
     everything = {"identity": [FULL], "resource": doc(to("*"))}
     assert not may(OTHER_USER, retire, grants=[grant()], **everything)
     # no effect in key policies and RCPs, but a Deny in IAM works
