@@ -61,6 +61,14 @@ class _Client(NotebookClient):  # type: ignore[misc]
         finally:
             await self._async_cleanup_kernel()
 
+    async def _async_poll_kernel_alive(self) -> None:
+        """nbclient lets this go on after a cell that is refused, when there is no kernel left."""
+        try:
+            await super()._async_poll_kernel_alive()
+        except AssertionError:
+            if self.kc is not None:
+                raise
+
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         kind = msg["msg_type"]
         if kind in ("clear_output", "update_display_data"):
