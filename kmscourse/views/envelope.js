@@ -88,7 +88,13 @@ class EnvelopeView {
       h("kbd", {}, "↓"),
       " move between layers, ",
       h("kbd", {}, "Enter"),
-      " opens one to its bytes.",
+      " opens one to its bytes. Among the bytes, ",
+      h("kbd", {}, "F"),
+      " flips one, ",
+      h("kbd", {}, "U"),
+      " undoes, ",
+      h("kbd", {}, "Esc"),
+      " goes back.",
     );
     this.root = frame(model, "env");
     this.root.append(

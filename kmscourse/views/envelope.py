@@ -131,6 +131,8 @@ class Envelope(View):
     def flip(self, where: int | str, mask: int = 1) -> Answer:
         """Change one byte in a copy and really open it.
 
+        The first flip also opens the unchanged message once, to have something to compare with.
+
         Args:
             where: the position, or the key of a field (its first byte is taken), such as
                 ``"header/proofs/tag"``; ``Envelope.sealed.root.walk()`` lists them.

@@ -99,6 +99,9 @@ def test_an_s3_object_and_what_nobody_protects(monkeypatch):
         # The object does not name its key; the lesson does.
         assert view._keys[0]["id"] == arn
         assert view.flip("body/content").check == "Body authentication tag"
+        wrapped = view.flip(view.sealed.find("header/keys/x-amz-3").end - 8)
+        assert wrapped.check == "Unwrapping the data key"
+        assert "AWS KMS answered InvalidCiphertextException" in wrapped.says
         ward = view.flip("header/plain/ward")
         assert (ward.check, ward.opened) == ("Nobody noticed", True)
         assert "same letter" in ward.says
