@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from kmscourse.tls.capture import Capture, Flight
 from kmscourse.tls.endpoints import Client, Server
@@ -34,6 +35,16 @@ class Sighting:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """Who was to talk, and what they were to say."""
+
+    client: Client
+    server: Server
+    request: bytes | None
+    response: bytes | Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
 class Conversation:
     """What happened between a client and a server.
 
@@ -42,6 +53,21 @@ class Conversation:
 
     legs: tuple[Leg, ...] = field(repr=False)
     pipe: Pipe
+    scene: Scene = field(repr=False)
+
+    def again(self, *, pipe: Pipe | None = None, **client_changes: Any) -> Conversation:
+        """The same conversation once more: a fresh handshake, with something changed.
+
+        >>> conversation.again(pipe=tls.Interceptor(), verify=False)  # doctest: +SKIP
+        """
+        scene = self.scene
+        return converse(
+            client=scene.client.but(**client_changes) if client_changes else scene.client,
+            server=scene.server,
+            request=scene.request,
+            response=scene.response,
+            pipe=self.pipe if pipe is None else pipe,
+        )
 
     @property
     def client(self) -> Side:
@@ -200,7 +226,8 @@ def converse(
     <Conversation: The client got its answer from the server.>
     """
     pipe = Nobody() if pipe is None else pipe
-    return Conversation(pipe.connect(client, server, request, _as_function(response)), pipe)
+    legs = pipe.connect(client, server, request, _as_function(response))
+    return Conversation(legs, pipe, Scene(client, server, request, response))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from kmscourse.tls.certificates import Certificate, CertificateAuthority, trust_pem
 from kmscourse.tls.fields import CLIENT, SERVER
@@ -66,6 +66,16 @@ class Client:
         ciphers: str | None = None,
         group: str | None = None,
     ) -> None:
+        self._settings: dict[str, Any] = {
+            "trust": trust,
+            "verify": verify,
+            "check_hostname": check_hostname,
+            "certificate": certificate,
+            "crl": crl,
+            "version": version,
+            "ciphers": ciphers,
+            "group": group,
+        }
         self.server_name = server_name
         self.verify = verify
         self.check_hostname = verify and check_hostname
@@ -98,6 +108,10 @@ class Client:
     @cached_property
     def secrets(self) -> SecretLog:
         return SecretLog(self.context)
+
+    def but(self, **changes: Any) -> Client:
+        """The same client with something changed: `client.but(verify=False)`."""
+        return Client(self.server_name, **{**self._settings, **changes})
 
     def __repr__(self) -> str:
         if not self.verify:

@@ -288,6 +288,17 @@ def test_errors_say_what_to_do(ca: tls.CertificateAuthority, server: tls.Server)
         ca.issue(NAME, not_before=tomorrow(), not_after=yesterday())
 
 
+def test_the_same_again_with_something_changed(client: tls.Client, server: tls.Server) -> None:
+    first = talk(client, server)
+    attacked = first.again(pipe=tls.Interceptor(replace={b"10 mg": b"90 mg"}))
+    assert not attacked.completed
+    careless = attacked.again(verify=False)
+    assert careless.intercepted
+    assert b"90 mg" in careless.client.received
+    assert careless.version == first.version
+    assert first.again().client.received == RESPONSE
+
+
 def test_what_is_printed_is_the_same_each_time(client: tls.Client, server: tls.Server) -> None:
     one, two = talk(client, server), talk(client, server)
     assert repr(one) == repr(two)
