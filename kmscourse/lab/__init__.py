@@ -109,7 +109,6 @@ import sys
 from typing import Any
 
 from kmscourse.lab.panels import Notice, Panel, Report, State
-from kmscourse.lab.pristine import real_builtins
 from kmscourse.lab.record import Progress, TaskProgress, read_progress, reset
 from kmscourse.lab.session import Session, standings
 from kmscourse.lab.tasks import Task, TaskError, Wrong, task
@@ -192,14 +191,17 @@ def progress() -> Panel:
 
 
 def _asked(what: Any) -> Panel:
-    real_builtins()  # else nothing below could be relied on
+    session = _session
+    if session is None:
+        return Notice(_BEGIN_FIRST)
+    session.pristine.put_back()  # first of all: nothing else could be relied on
     try:
-        if _session is None:
-            return Notice(_BEGIN_FIRST)
-        answer: Panel = what(_session)
+        answer: Panel = what(session)
         return answer
     except BaseException as error:
         return Notice(_broken(error))
+    finally:
+        session.pristine.leave()
 
 
 def _broken(error: BaseException) -> str:

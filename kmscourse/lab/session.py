@@ -36,6 +36,9 @@ from kmscourse.lab.work import NotThereYet, Work, place, told
 CALLS = 6
 """A whole check may take this many times as long as one call of the learner's code."""
 
+_PRISTINE = Pristine()
+"""One for the life of the process: what it noted before anything was patched stays noted."""
+
 _LOUDEST = 2000
 """Characters that code may print while it is checked."""
 
@@ -53,7 +56,8 @@ class Session:
             if cell.task and cell.task not in self._solutions:
                 self._solutions[cell.task] = solved(cell.source)
                 self._stubs[cell.task] = Stub(stub(cell.source))
-        self._pristine = Pristine()
+        self.pristine = _PRISTINE
+        self.pristine.note()
 
     # --- what a learner calls ------------------------------------------------------------------
 
@@ -165,24 +169,22 @@ class Session:
 
     def judge(self, task: Task) -> Report:
         """The report of one task. It raises nothing, and writes nothing down."""
-        self._pristine.note()
-        with self._pristine.restored():
-            known = self._stubs.get(task.name) or Stub("")
-            if known.untouched(self.names, task.defines):
-                return Report(
-                    task.name,
-                    task.title,
-                    State.NOT_ATTEMPTED,
-                    f"Write {task.asks}" + "." * (not task.asks.endswith(".")),
-                )
-            state, message, where = self._outcome(task)
+        known = self._stubs.get(task.name) or Stub("")
+        if known.untouched(self.names, task.defines):
+            return Report(
+                task.name,
+                task.title,
+                State.NOT_ATTEMPTED,
+                f"Write {task.asks}" + "." * (not task.asks.endswith(".")),
+            )
+        state, message, where = self._outcome(task)
         advice: list[str] = []
         if state is State.NOT_THERE_YET:
             advice = [f'Stuck? `lab.hint("{task.name}")`']
         return Report(task.name, task.title, state, message, place=where, advice=advice)
 
     def _outcome(self, task: Task) -> tuple[State, str, str]:
-        work = Work(self.names, task.seconds)
+        work = Work(self.names, task.seconds, after_call=self.pristine.again)
         try:
             with _quiet():
                 limited(

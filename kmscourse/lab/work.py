@@ -9,7 +9,7 @@ import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
+from types import CoroutineType, FrameType, TracebackType
 from typing import Any, NoReturn
 
 from kmscourse.lab.deadline import TimeUp, limited
@@ -33,9 +33,15 @@ class Work:
     Each method either gives what was asked for or ends the check with a kind message.
     """
 
-    def __init__(self, names: Mapping[str, Any], seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        seconds: float = 5.0,
+        after_call: Callable[[], None] = lambda: None,
+    ) -> None:
         self._names = names
         self._seconds = seconds
+        self._after_call = after_call
 
     # --- the learner's names -------------------------------------------------------------------
 
@@ -99,7 +105,7 @@ class Work:
         name = _name(function)
         self._fits(real, name, args, kwargs)
         try:
-            limited(lambda: real(*args, **kwargs), self._seconds, watches=self._mine)
+            self._limited(real, args, kwargs)
         except TimeUp as late:
             self._too_long(name, late)
         except BaseException as raised:
@@ -161,14 +167,14 @@ class Work:
     ) -> Any:
         self._fits(function, name, args, kwargs)
         try:
-            result = limited(lambda: function(*args, **kwargs), self._seconds, watches=self._mine)
+            result = self._limited(function, args, kwargs)
         except TimeUp as late:
             self._too_long(name, late)
         except BaseException as raised:
             raise NotThereYet(
                 f"`{name}` stopped with {told(raised)}.", self._place(raised)
             ) from None
-        if inspect.iscoroutine(result):
+        if type(result) is CoroutineType:
             result.close()
             self.fail(f"`{name}` is `async`: write a plain `def`.")
         if result is ...:
@@ -180,6 +186,14 @@ class Work:
                 f"{extra}"
             )
         return result
+
+    def _limited(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        try:
+            return limited(lambda: function(*args, **kwargs), self._seconds, watches=self._mine)
+        finally:
+            self._after_call()
 
     def _fits(
         self, function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
