@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupytext.async_contentsmanager import AsyncTextFileContentsManager
 from tornado import web
 
 PUBLISHED = ("notebooks", "labs", "solutions")
@@ -21,11 +21,11 @@ def is_published(path: str) -> bool:
     return path.strip("/").partition("/")[0] in PUBLISHED
 
 
-class CourseContents(AsyncLargeFileManager):
-    """JupyterLab's files, with the published notebooks kept as they are."""
+class CourseContents(AsyncTextFileContentsManager):  # type: ignore[misc]  # has no types
+    """JupyterLab's files, jupytext's among them, with the published notebooks kept as they are."""
 
     def is_writable(self, path: str) -> bool:
-        return not is_published(path) and bool(super().is_writable(path))  # type: ignore[no-untyped-call]
+        return not is_published(path) and bool(super().is_writable(path))
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         if is_published(path):
@@ -34,11 +34,11 @@ class CourseContents(AsyncLargeFileManager):
                 f"{path} is part of the course and stays as it is, so that updates never collide "
                 "with your work. To keep your own version: File, Save Notebook As, my-work/...",
             )
-        return await super().save(model, path)  # type: ignore[no-untyped-call]
+        return await super().save(model, path)
 
     def mark_trusted_cells(self, nb: Any, path: str = "") -> None:
         """What the course itself wrote is shown as it was written, pictures and all."""
         if is_published(path):
             self.notary.mark_cells(nb, True)
         else:
-            super().mark_trusted_cells(nb, path)  # type: ignore[no-untyped-call]
+            super().mark_trusted_cells(nb, path)
