@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from kmscourse.cloud.authorization import (
     Policies,
     Request,
     decide,
+    engine,
 )
 from kmscourse.cloud.authorization.kms_keys import key_exists
 
@@ -230,6 +234,18 @@ def test_a_request_that_is_none_is_told_so(request_: Request) -> None:
 def test_a_malformed_policy_is_told_when_it_is_used() -> None:
     with pytest.raises(MalformedPolicyError, match="Effect"):
         ask(USER, resource=doc({**to(USER), "Effect": "Maybe"}))
+
+
+def test_the_engine_is_pure_python_and_stands_alone() -> None:
+    imported = set()
+    for file in Path(engine.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    others = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}
+    assert {name.rpartition(".")[0] for name in others} == {"kmscourse.cloud.authorization"}
 
 
 # ---------------------------------------------------------------- the table of condition keys
