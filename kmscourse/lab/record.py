@@ -154,7 +154,10 @@ def _rewrite(change: Callable[[Progress], Progress], home: Path | None) -> Progr
 
 def _read(path: Path) -> Progress:
     """Raises OSError; ValueError for what is not progress; _NewerError for a later version."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("not a progress file") from error
     if not isinstance(found, dict) or not isinstance(found.get("version"), int):
         raise ValueError("not a progress file")
     if found["version"] > VERSION:

@@ -29,6 +29,11 @@ class Notebook:
         result.raise_error()
         return result.result
 
+    def restart(self) -> None:
+        """Forget all names, as a kernel does when it is restarted."""
+        for name in [name for name in self.names if name not in self.shell.user_ns_hidden]:
+            del self.names[name]
+
     @property
     def names(self) -> dict[str, Any]:
         return self.shell.user_ns
@@ -58,5 +63,6 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell
 
 @pytest.fixture
 def notebook(home: Path, shell: InteractiveShell) -> Notebook:
-    shell.reset(new_session=False)
-    return Notebook(shell)
+    fresh = Notebook(shell)
+    fresh.restart()
+    return fresh

@@ -79,7 +79,7 @@ def test_after_a_restart_any_task_may_be_taken_up(
     notebook.run(solved(close))
     notebook.run('lab.check("close")')
 
-    notebook.shell.reset(new_session=False)
+    notebook.restart()
     monkeypatch.setattr(lab, "_session", None)
     begun = notebook.run(setup)
     assert "✓ close   3 min  Done" in begun.text
