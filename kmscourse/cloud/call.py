@@ -29,6 +29,8 @@ class Call:
         via: the services that pass the caller's identity on, first to last, as service
             principals (forward access sessions): S3 asking KMS for a data key has
             ``("s3.amazonaws.com",)``.
+        source_arn: for a call by a service principal, the resource it acts for.
+        source_account: the account of that resource.
     """
 
     service: str
@@ -45,6 +47,8 @@ class Call:
     user_agent: str = ""
     source_ip: str = "127.0.0.1"
     via: tuple[str, ...] = ()
+    source_arn: str | None = None
+    source_account: str | None = None
     #: What services note for the trail: the resources touched, additionalEventData.
     noted: dict[str, Any] = field(default_factory=dict)
 

@@ -33,6 +33,7 @@ from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.errors import AWSError, OfflineError
 from kmscourse.cloud.identity import Identity
 from kmscourse.cloud.kms import KMS
+from kmscourse.cloud.log_delivery import LogDelivery
 from kmscourse.cloud.meter import Meter
 from kmscourse.cloud.moto_door import MotoDoor
 from kmscourse.cloud.permissions import Permission
@@ -78,6 +79,7 @@ class Gateway:
         self._ours: dict[str, Service] = {"kms": kms}
         self._refusals: OrderedDict[str, Decision] = OrderedDict()
         self._turn = RLock()
+        self.deliveries = LogDelivery(trail, randomness, self.serve)
 
     def handle(self, http: AWSPreparedRequest) -> Response:
         """Answer one HTTP request to an AWS endpoint. Requests of several threads take turns."""
@@ -88,6 +90,7 @@ class Gateway:
         if not protocol.is_aws(urlsplit(http.url).hostname or ""):
             raise OfflineError(isolation.refusal(http.url.partition("?")[0]))
         self.clock.tick()
+        self.catch_up()
         envelope = protocol.open_envelope(http)
         call = Call(
             service=envelope.service,
@@ -114,6 +117,11 @@ class Gateway:
             return answer
         return protocol.respond(call.service, call.operation, answer, call.request_id)
 
+    def catch_up(self) -> None:
+        """Let happen what has fallen due: deletions in KMS, deliveries of log files."""
+        self.kms.catch_up()
+        self.deliveries.catch_up(self.clock.now())
+
     def serve(self, call: Call) -> dict[str, Any] | Response:
         """The way of a call, whether it came over HTTP or from a service.
 
@@ -125,7 +133,6 @@ class Gateway:
         """
         answer: dict[str, Any] | Response | None = None
         failure: AWSError | None = None
-        self.kms.catch_up()
         try:
             if call.caller is None:
                 call.caller = self.identity.caller(call)

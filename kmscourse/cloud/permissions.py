@@ -184,6 +184,10 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
     if call.via:
         context["aws:CalledVia"] = list(call.via)
         context["aws:CalledViaFirst"], context["aws:CalledViaLast"] = call.via[0], call.via[-1]
+    if call.source_arn:
+        context["aws:SourceArn"] = call.source_arn
+    if call.source_account:
+        context["aws:SourceAccount"] = call.source_account
     for name, value in caller.tags:
         context[f"aws:PrincipalTag/{name}"] = value
     return context

@@ -74,7 +74,7 @@ class Cloud:
         self.region = region
         self.account_id = DEFAULT_ACCOUNT
         self.random = Randomness(seed)
-        self.clock = Clock(seeded=seed is not None, on_advance=lambda: self._kms.catch_up())
+        self.clock = Clock(seeded=seed is not None, on_advance=lambda: self.gateway.catch_up())
         self.identity = Identity(self.random)
         self.trail = Trail(self.random)
         self._kms = KMS(self.clock, self.random)

@@ -127,29 +127,21 @@ aws.trail.events(user="administrator")
 # %%
 account = f"arn:aws:iam::{aws.account_id}"
 clinic = aws.session("clinic-app")
-key_policy = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Sid": "TheAccountManages",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"{account}:root"},
-            "Action": ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
-            "Resource": "*",
-        },
-    ],
+the_account_manages = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"{account}:root"},
+    "Action": ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
+    "Resource": "*",
+}
+the_clinic_uses = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"{account}:user/clinic-app"},
+    "Action": ["kms:GenerateDataKey*", "kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt*"],
+    "Resource": "*",
 }
 
 # %%
-key_policy["Statement"].append(
-    {
-        "Sid": "TheClinicUses",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"{account}:user/clinic-app"},
-        "Action": ["kms:GenerateDataKey*", "kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt*"],
-        "Resource": "*",
-    }
-)
+key_policy = {"Version": "2012-10-17", "Statement": [the_account_manages, the_clinic_uses]}
 record_key = kms.create_key(Policy=json.dumps(key_policy))["KeyMetadata"]["Arn"]
 
 # %% [markdown]

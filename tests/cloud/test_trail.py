@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -100,3 +102,40 @@ def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any
     assert {event["recipientAccountId"] for event in seen} == {aws.account_id, other}
     assert len({event["sharedEventID"] for event in seen}) == 1
     assert len({event["eventID"] for event in seen}) == 2
+
+
+def test_a_trail_with_a_bucket_delivers_log_files_to_it(
+    aws: cloud.Cloud, kms: Any, key_id: str
+) -> None:
+    s3, cloudtrail = boto3.client("s3"), boto3.client("cloudtrail")
+    s3.create_bucket(Bucket="audit")
+    cloudtrail.create_trail(Name="clinic", S3BucketName="audit")
+    cloudtrail.start_logging(Name="clinic")
+    kms.encrypt(KeyId=key_id, Plaintext=b"x")
+    aws.clock.advance(minutes=6)
+    assert "Contents" not in s3.list_objects_v2(Bucket="audit")  # the bucket lets nobody write
+    s3.put_bucket_policy(
+        Bucket="audit",
+        Policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                    "Action": "s3:PutObject",
+                    "Resource": "arn:aws:s3:::audit/AWSLogs/*",
+                    "Condition": {
+                        "StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"},
+                        "ArnLike": {"aws:SourceArn": "arn:aws:cloudtrail:*:*:trail/clinic"},
+                    },
+                },
+            }
+        ),
+    )
+    kms.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext={"patient": "4711"})
+    aws.clock.advance(minutes=6)
+    (log,) = s3.list_objects_v2(Bucket="audit")["Contents"]
+    assert log["Key"].startswith(f"AWSLogs/{aws.account_id}/CloudTrail/us-east-1/2")
+    body = gzip.decompress(s3.get_object(Bucket="audit", Key=log["Key"])["Body"].read())
+    records = json.loads(body)["Records"]
+    assert [r for r in records if r["eventName"] == "Encrypt"] == aws.trail.events("Encrypt")[1:]
