@@ -74,19 +74,43 @@ def reset(name: LessonName) -> None:
     """Begin a lab afresh. What you wrote is kept, under a name with the date."""
     from datetime import datetime
 
+    from kmscourse.lab import reset as forget
+
     chosen = course.lesson(name)
     kept = copies.reset(chosen, datetime.now())
     if kept:
         _say(f"What you had is kept as {_relative(kept)}.")
-    _say(f"A fresh lab is in {_relative(chosen.work_copy)}. Open it: course lab {chosen.name}")
+    left = forget(chosen.name)
+    _say(f"A fresh lab is in {_relative(chosen.work_copy)}, and all its tasks are open again.")
+    if left.note:
+        _say(left.note)
+    _say(f"To begin: course lab {chosen.name}")
 
 
 @app.command()
 def progress() -> None:
     """Show how far you have come."""
-    from kmscourse.lab import report
+    from rich.console import Console
+    from rich.table import Table
 
-    report.show()
+    from kmscourse.lab import read_progress
+    from kmscourse.lab.session import standings
+
+    kept = read_progress()
+    rows = standings(kept).rows
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Lesson")
+    table.add_column("What it is about")
+    table.add_column("Tasks done", justify="right")
+    for row in rows:
+        table.add_row(
+            row.lesson, row.title, f"{row.done} of {row.tasks}" if row.tasks else "no lab"
+        )
+    Console().print(table)
+    todo = next((row.lesson for row in rows if row.done < row.tasks), None)
+    _say(f"\nNext: course lab {todo}" if todo else "\nAll tasks are done.")
+    if kept.note:
+        _say(kept.note)
 
 
 @app.command()

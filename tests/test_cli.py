@@ -14,7 +14,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,24 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kmscourse import cli, copies, course, doctor, jupyter
 from kmscourse.doctor import checks
+from kmscourse.lab import record
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+CHECKS = """
+from kmscourse.lab import Work, task
+
+
+@task("first", asks="one: int", minutes=1, hints=["Half of two?", "1"], why="It begins.", wrong=[])
+def first(work: Work) -> None:
+    work.expect(work.value("one", int) == 1, "That is not one.")
+
+
+@task("second", asks="two: int", minutes=1, hints=["Twice one?", "2"], why="It goes on.", wrong=[])
+def second(work: Work) -> None:
+    work.expect(work.value("two", int) == 2, "That is not two.")
+"""
 
 
 def make_home(home: Path) -> Path:
@@ -35,6 +51,7 @@ def make_home(home: Path) -> Path:
         (home / folder).mkdir(parents=True)
     shutil.copy(ROOT / "lessons" / "index.yaml", home / "lessons" / "index.yaml")
     (home / "lessons/05-envelopes/lab.py").touch()
+    (home / "lessons/05-envelopes/checks.py").write_text(CHECKS, encoding="utf-8")
     shutil.copy(ROOT / "uv.lock", home / "uv.lock")
     for each in course.lessons(home):
         cells = [new_markdown_cell(f"# {each.title}"), new_code_cell("1 + 1")]
@@ -238,6 +255,38 @@ def test_a_full_disk_changes_nothing(
     names = [path.name for path in mine.parent.iterdir()]
     assert names == ([mine.name] if command == "reset" else [])
     assert command == "lab" or mine.read_text() == "my answers"
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+def finish(task: str) -> None:
+    record.update("05-envelopes", task, lambda before: replace(before, done=True, attempts=1))
+
+
+def test_progress_counts_what_is_done(run: Any, home: Path) -> None:
+    assert re.search(r"05-envelopes +Envelopes.* 0 of 2\n", run("progress").out)
+    finish("first")
+    said = run("progress").out
+    assert re.search(r"05-envelopes +Envelopes.* 1 of 2\n", said)
+    assert said.endswith("Next: course lab 05-envelopes\n")
+    finish("second")
+    assert run("progress").out.endswith("All tasks are done.\n")
+
+
+def test_a_damaged_progress_file_is_no_crash(run: Any, home: Path) -> None:
+    (home / "my-work").mkdir()
+    (home / "my-work" / "progress.json").write_text("{")
+    said = run("progress")
+    assert said.code == 0
+    assert "0 of 2" in said.out
+    assert "progress.json is damaged" in said.out
+
+
+def test_a_fresh_lab_has_all_its_tasks_open(run: Any, home: Path) -> None:
+    finish("first")
+    assert "all its tasks are open again" in run("reset", "5").out
+    assert "0 of 2" in run("progress").out
 
 
 # --- JupyterLab, for real -------------------------------------------------------------------------
