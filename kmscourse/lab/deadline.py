@@ -10,16 +10,17 @@ exception, and code such as
             pass
 
 swallows it. So the timer repeats, and from its second ring on a trace function comes with it: it
-sees the `except:` line begin and raises again there, where the same `try` no longer reaches.
+sees the `except:` begin and raises again there, where the same `try` no longer reaches.
 
-Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead and raises
-where no handler is in the way. What neither can stop is one long call into C, such as
-`10 ** 10 ** 9`: Python looks up between its own instructions only.
+Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead. What
+neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between its own
+instructions only.
 """
 
 from __future__ import annotations
 
-import random
+import dis
+import functools
 import signal
 import sys
 import threading
@@ -34,13 +35,17 @@ T = TypeVar("T")
 _now = time.monotonic
 _frame = sys._getframe
 _settrace, _gettrace = sys.settrace, sys.gettrace
-_spread = random.Random(0).uniform
+_signal = signal.signal
+_setitimer: Any = getattr(signal, "setitimer", None)
+_getitimer: Any = getattr(signal, "getitimer", None)
+_ITIMER: Any = getattr(signal, "ITIMER_REAL", None)
+_SIGALRM: Any = getattr(signal, "SIGALRM", None)
 
 REPEAT = 0.05
 """Seconds from one ring of the timer to the next, while the code goes on."""
 
 PATIENCE = 0.25
-"""Seconds that the trace function waits for a place without handlers before it raises anyway."""
+"""Seconds that a trace function alone waits for a good place before it raises anyway."""
 
 _RERAISE_ONLY = ("COPY", "POP_EXCEPT", "RERAISE")
 
@@ -48,15 +53,20 @@ _RERAISE_ONLY = ("COPY", "POP_EXCEPT", "RERAISE")
 class TimeUp(BaseException):
     """The code ran past its deadline. `seconds` is how long it was given."""
 
-    when_dropped: Callable[[], None] | None = None
-
     def __init__(self, seconds: float) -> None:
         super().__init__(f"stopped after {seconds:g} seconds")
         self.seconds = seconds
 
+
+class _Returning(TimeUp):
+    """A TimeUp that comes back: whoever swallows it lets go of it when their handler ends."""
+
+    def __init__(self, seconds: float, when_dropped: Callable[[], None]) -> None:
+        super().__init__(seconds)
+        self.when_dropped = when_dropped
+
     def __del__(self) -> None:
-        if self.when_dropped is not None:
-            self.when_dropped()
+        self.when_dropped()
 
 
 def limited(
@@ -86,18 +96,59 @@ def limited(
 
 def timer_works() -> bool:
     """Whether this thread can be interrupted by a timer."""
-    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    return _setitimer is not None and threading.current_thread() is threading.main_thread()
 
 
-class _Timer:
-    """A deadline kept by SIGALRM."""
+class _Watch:
+    """What both ways have in common: raising where it cannot be swallowed."""
 
     def __init__(self, seconds: float, boundary: FrameType) -> None:
         self.seconds = seconds
         self.boundary = boundary
         self.running = False
+        self.swallowed = False
+
+    def raise_through(self, frame: FrameType) -> None:
+        """Raise from a trace function, if this is a good place.
+
+        A good place has no handler between here and the boundary. Where an exception has been
+        swallowed already, the `except:` that did so is good enough: that `try` is left behind.
+        """
+        if self.nothing_in_the_way(frame):
+            raise TimeUp(self.seconds)
+        if self.swallowed:
+            # Raising ends the tracing; it begins anew when this one too has been swallowed. (No
+            # name is bound to it here: the traceback would keep it alive.)
+            raise _Returning(self.seconds, self.again)
+
+    def again(self) -> None:
+        if self.running:
+            self.follow(_frame(2))
+
+    def follow(self, frame: FrameType | None) -> None:
+        while frame is not None and frame is not self.boundary:
+            frame.f_trace = self.trace
+            frame.f_trace_opcodes = True
+            frame = frame.f_back
+        _settrace(self.trace)
+
+    def nothing_in_the_way(self, frame: FrameType | None) -> bool:
+        while frame is not None and frame is not self.boundary:
+            if is_handled(frame.f_code, frame.f_lasti):
+                return False
+            frame = frame.f_back
+        return True
+
+    def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        raise NotImplementedError
+
+
+class _Timer(_Watch):
+    """A deadline kept by SIGALRM."""
+
+    def __init__(self, seconds: float, boundary: FrameType) -> None:
+        super().__init__(seconds, boundary)
         self.rings = 0
-        self.caught = False
         self.handler_before: Any = None
         self.tracer_before: Any = None
         self.outer_left = 0.0
@@ -105,57 +156,52 @@ class _Timer:
 
     def start(self) -> None:
         self.tracer_before = _gettrace()
-        self.outer_left = signal.getitimer(signal.ITIMER_REAL)[0]
-        self.handler_before = signal.signal(signal.SIGALRM, self.ring)
+        self.outer_left = _getitimer(_ITIMER)[0]
+        self.handler_before = _signal(_SIGALRM, self.ring)
         self.running = True
         first = min(self.seconds, self.outer_left) if self.outer_left else self.seconds
-        signal.setitimer(signal.ITIMER_REAL, first, REPEAT)
+        _setitimer(_ITIMER, first, REPEAT)
 
     def stop(self) -> None:
         if self.handler_before is None:
             return
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _setitimer(_ITIMER, 0)
         if self.rings > 1:
             _settrace(self.tracer_before)
-        signal.signal(signal.SIGALRM, self.handler_before)
+        _signal(_SIGALRM, self.handler_before)
         if self.outer_left:
             left = self.outer_left - (_now() - self.started)
-            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3), REPEAT)
+            _setitimer(_ITIMER, max(left, 1e-3), REPEAT)
 
     def ring(self, number: int, frame: FrameType | None) -> None:
         if not self.running:
             return
+        if frame is not None and frame is not self.boundary and frame.f_globals is globals():
+            return  # in the midst of our own work: the next ring is soon enough
         self.rings += 1
         if self.rings > 1:
-            self.caught = False
-            _settrace(self.trace)
-            _follow(frame, self.boundary, self.trace)
+            self.swallowed = False
+            self.follow(frame)
         raise TimeUp(self.seconds)
 
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
-        """Let the exception travel; raise it again where someone has caught it."""
-        if not self.running:
+        if not self.running or event == "call":
             return None
         if event == "exception" and issubclass(arg[0], TimeUp):
-            self.caught = True
-        elif self.caught and event == "line":
-            # Raising here ends the tracing. Should this land in an outer handler, rings at moments
-            # that nobody foresees will find the code outside of every handler sooner or later.
-            signal.setitimer(signal.ITIMER_REAL, _spread(1e-6, 2e-4), REPEAT)
-            raise TimeUp(self.seconds)
+            self.swallowed = True  # or will be, if a line of this frame comes next
+        elif event in ("line", "opcode"):
+            self.raise_through(frame)
         return self.trace
 
 
-class _Tracer:
+class _Tracer(_Watch):
     """A deadline kept by a trace function: slower, and works everywhere."""
 
     def __init__(
         self, seconds: float, boundary: FrameType, watches: Callable[[FrameType], bool]
     ) -> None:
-        self.seconds = seconds
-        self.boundary = boundary
+        super().__init__(seconds, boundary)
         self.watches = watches
-        self.running = False
         self.before: Any = None
         self.ends = _now() + seconds
 
@@ -171,56 +217,32 @@ class _Tracer:
         if not self.running or frame.f_globals is globals():
             return None
         late = _now() - self.ends
-        if late > 0:
-            frame.f_trace_opcodes = True
-            if event != "exception" and self.nothing_in_the_way(frame):
-                raise TimeUp(self.seconds)
-            if late > PATIENCE:
-                # Raising ends the tracing. A handler that swallows this lets go of it when it is
-                # done: then tracing begins anew, outside of that handler. (No name is bound to it
-                # here: the traceback would keep it alive.)
-                raise self.renewing()
-            return self.trace
-        if not self.watches(frame):
+        if late > 0 and event != "exception":
+            self.swallowed = late > PATIENCE
+            self.raise_through(frame)
+        if late <= 0 and not self.watches(frame):
             return None
         frame.f_trace_opcodes = True  # a loop on one line has no line events
         return self.trace
-
-    def renewing(self) -> TimeUp:
-        time_up = TimeUp(self.seconds)
-        time_up.when_dropped = self.again
-        return time_up
-
-    def again(self) -> None:
-        if self.running:
-            _follow(_frame(2), self.boundary, self.trace)
-            _settrace(self.trace)
-
-    def nothing_in_the_way(self, frame: FrameType | None) -> bool:
-        while frame is not None and frame is not self.boundary:
-            if is_handled(frame.f_code, frame.f_lasti):
-                return False
-            frame = frame.f_back
-        return True
-
-
-def _follow(frame: FrameType | None, boundary: FrameType, trace: Callable[..., Any]) -> None:
-    while frame is not None and frame is not boundary:
-        frame.f_trace = trace
-        frame.f_trace_opcodes = True
-        frame = frame.f_back
 
 
 def is_handled(code: CodeType, offset: int) -> bool:
     """Whether an exception raised at this byte of the code would reach an `except`, `finally` or
     `with` of the same code. What only raises it again does not count."""
-    import dis
-
     for start, end, target in _handlers(code.co_exceptiontable):
         if start <= offset < end:
-            steps = (step.opname for step in dis.get_instructions(code) if step.offset >= target)
-            return tuple(name for name, _ in zip(steps, range(3), strict=False)) != _RERAISE_ONLY
+            return target not in _only_raise_again(code)
     return False
+
+
+@functools.lru_cache(maxsize=64)
+def _only_raise_again(code: CodeType) -> frozenset[int]:
+    steps = [(step.offset, step.opname) for step in dis.get_instructions(code)]
+    return frozenset(
+        offset
+        for (offset, _), *three in zip(steps, steps, steps[1:], steps[2:], strict=False)
+        if tuple(name for _, name in three) == _RERAISE_ONLY
+    )
 
 
 def _handlers(table: bytes) -> Iterator[tuple[int, int, int]]:
