@@ -258,8 +258,10 @@ def place(trace: TracebackType | None, names: Mapping[str, Any]) -> str:
     while trace is not None:
         frame = trace.tb_frame
         if frame.f_globals is names:
-            line = linecache.getline(frame.f_code.co_filename, trace.tb_lineno, frame.f_globals)
-            found = f"line {trace.tb_lineno} of its cell"
+            # Some instructions belong to no line, whatever the type of tb_lineno says.
+            number = trace.tb_lineno or frame.f_lineno or frame.f_code.co_firstlineno
+            line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals)
+            found = f"line {number} of its cell"
             if line.strip():
                 found += f": {_cut(line.strip(), 100)}"
         trace = trace.tb_next

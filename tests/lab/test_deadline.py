@@ -1,5 +1,7 @@
 """Code that never ends is ended."""
 
+# ruff: noqa: SIM105 - to swallow every exception is what these functions are for
+
 from __future__ import annotations
 
 import contextlib
