@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from kmscourse import facts
+from kmscourse.cloud.kms import rotation
 from kmscourse.cloud.kms.keys import Key, KeyMaterial
 from kmscourse.cloud.kms.service import KMS, Alias
 
@@ -25,6 +27,8 @@ _DESCRIPTIONS = {
         "Default key that protects my Secrets Manager data when no other key is defined"
     ),
 }
+#: The aliases that every account has from the start, by the name after ``alias/aws/``.
+PREDEFINED = tuple(_DESCRIPTIONS)
 #: Services that call KMS under another name than their key's.
 _VIA = {"ebs": "ec2"}
 
@@ -51,6 +55,7 @@ def ensure(kms: KMS, service: str, account: str, region: str, now: datetime) -> 
     )
     key.materials.append(KeyMaterial(kms.random.hex(64), kms.random.bytes(32), now))
     there.keys[key.id] = key
+    rotation.begin(kms, key, now, int(facts.limit("kms.rotation.days.aws-managed")))
     there.aliases[name] = Alias(name, account, region, key.id, now, now)
     return key
 

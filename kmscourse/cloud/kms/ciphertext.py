@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kmscourse.cloud.kms.keys import Key, KeyMaterial
+from kmscourse.cloud.kms.keys import Key
 
 _VERSION = 1
 _NONCE = 12
@@ -69,16 +69,17 @@ class Blob:
             sealed=data[nonce_end:],
         )
 
-    def open(self, material: KeyMaterial, context: Mapping[str, str]) -> bytes:
+    def open(self, secret: bytes, context: Mapping[str, str]) -> bytes:
         """The plaintext.
+
+        Args:
+            secret: the material whose id the blob names.
 
         Raises:
             CiphertextError: where the blob or the encryption context was changed.
         """
         try:
-            return AESGCM(material.secret).decrypt(
-                self.nonce, self.sealed, self.header + bind(context)
-            )
+            return AESGCM(secret).decrypt(self.nonce, self.sealed, self.header + bind(context))
         except InvalidTag as error:
             raise CiphertextError("the authentication tag does not match") from error
 
@@ -97,7 +98,9 @@ def seal(key: Key, plaintext: bytes, context: Mapping[str, str], nonce: bytes) -
         + name
         + bytes.fromhex(key.current.id)
     )
-    sealed = AESGCM(key.current.secret).encrypt(nonce, plaintext, header + bind(context))
+    secret = key.secret(key.current)
+    assert secret, "the key's state is checked before its material is used"
+    sealed = AESGCM(secret).encrypt(nonce, plaintext, header + bind(context))
     return header + nonce + sealed
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kmscourse import facts
 from kmscourse.cloud.authorization import MalformedPolicyError, check_lockout, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.kms.keys import Key
+from kmscourse.cloud.kms.paging import page
 from kmscourse.cloud.kms.service import KMS, operation
 
 
@@ -45,16 +47,19 @@ def validate_policy(call: Call, key: Key, policy: str) -> None:
             check_lockout(policy, call.caller.arn, key.arn, {"kms:CallerAccount": call.account})
     except MalformedPolicyError as error:
         raise AWSError(error.code, error.message) from error
+    most = int(facts.limit("kms.key-policy.bytes"))
+    if len(policy.encode("utf-8", "surrogatepass")) > most:
+        raise AWSError("LimitExceededException", f"A key policy can have {most} bytes at most.")
 
 
-@operation("GetKeyPolicy", pending_deletion=True)
+@operation("GetKeyPolicy")
 def get_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """The policy as it was saved."""
     _check_name(call)
     return {"Policy": key.policy, "PolicyName": "default"}
 
 
-@operation("PutKeyPolicy", pending_deletion=True)
+@operation("PutKeyPolicy")
 def put_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """Replace the policy of a key."""
     _check_name(call)
@@ -64,10 +69,10 @@ def put_key_policy(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     return {}
 
 
-@operation("ListKeyPolicies", pending_deletion=True)
+@operation("ListKeyPolicies")
 def list_key_policies(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """The names of a key's policies: there is one, and it is called default."""
-    return {"PolicyNames": ["default"], "Truncated": False}
+    return page(call, "PolicyNames", ["default"], 100)
 
 
 def _check_name(call: Call) -> None:
