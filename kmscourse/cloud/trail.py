@@ -119,7 +119,7 @@ class Trail:
         if "additionalEventData" in call.noted:
             record["additionalEventData"] = call.noted["additionalEventData"]
         record["requestID"] = call.request_id
-        record["eventID"] = self._random.uuid()
+        record["eventID"] = call.noted["event_id"] = self._random.uuid()
         record["readOnly"] = read_only
         if call.noted.get("resources"):
             record["resources"] = [dict(resource) for resource in call.noted["resources"]]
