@@ -179,10 +179,12 @@ envelope = {
     "nonce": nonce,
     "ciphertext": ciphertext,
 }
-del data_key["Plaintext"]
 
 # %% [markdown]
-# The last line matters: the only readable copy of the data key is gone. What is left can lie anywhere.
+# One more line, and it matters: forget the data key. The only readable copy is gone; what is left can lie anywhere.
+
+# %%
+data_key = None
 
 # %%
 print({name: len(part) for name, part in envelope.items()})

@@ -128,7 +128,8 @@ def needs(call: Call) -> list[Permission]:
     if call.operation in ("PutObject", "CreateMultipartUpload", "CopyObject"):
         if parameters.get("Tagging"):
             needed.append(_permission(call, "s3:PutObjectTagging", f"{arn}/{key}", bucket))
-        if parameters.get("ACL"):
+        # Not for this ACL: CloudTrail's documented bucket policy sends it with s3:PutObject alone.
+        if parameters.get("ACL") not in (None, "bucket-owner-full-control"):
             needed.append(_permission(call, "s3:PutObjectAcl", f"{arn}/{key}", bucket))
     if call.operation in ("CopyObject", "UploadPartCopy"):
         source = copy_source(parameters)
