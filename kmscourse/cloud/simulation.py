@@ -94,8 +94,8 @@ class Cloud:
     def open(self) -> None:
         """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
         self._default_session = boto3.DEFAULT_SESSION
-        self._door.open()
         self.gateway.at_rest.open()
+        self._door.open()
         self._http_door.open()
         learner = self.identity.learner(self.account_id)
         self._environment = isolation.Environment(learner.environment(), self.region)
@@ -107,8 +107,8 @@ class Cloud:
         isolation.reopen()
         self._environment.restore()
         self._http_door.close()
-        self.gateway.at_rest.close()
         self._door.close()
+        self.gateway.at_rest.close()
         boto3.DEFAULT_SESSION = self._default_session
 
     def session(self, name: str, *, region: str | None = None) -> boto3.Session:

@@ -19,10 +19,10 @@ class Service(Protocol):
     """A service that moto answers, and that is completed here."""
 
     def open(self) -> None:
-        """Called when the simulated AWS starts, after moto has."""
+        """Called when the simulated AWS starts, before moto does."""
 
     def close(self) -> None:
-        """Called when it stops: leave moto as it was."""
+        """Called when it has stopped, and moto with it: leave moto as it was."""
 
     def needs(self, call: Call) -> list[Permission]:
         """The permissions that a call needs."""

@@ -8,8 +8,8 @@ multipart uploads stay moto's business.
 moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``value``, ``_etag``,
 ``_value_buffer``, ``contentsize``, ``lock``, ``disposed``, ``encryption``, ``kms_key_id``,
 ``bucket_key_enabled``, ``bucket_name``, ``name``), ``FakeBucket`` (``get_permission``, ``keys``,
-``multiparts``, ``encryption``, ``policy``), ``S3Backend`` (``_url_module``) and ``s3_backends``
-(``bucket_accounts``).
+``multiparts``, ``encryption``, ``policy``), ``FakeMultipart`` (``instances_tracked``),
+``S3Backend`` (``_url_module``) and ``s3_backends`` (``bucket_accounts``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import moto.s3.models
 import moto.s3.urls
-from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
+from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, S3Backend, s3_backends
 
 from kmscourse.cloud.at_rest.s3.envelope import (
     DSSE_KMS,
@@ -143,6 +143,10 @@ class Door:
             FakeBucket.get_permission,
             S3Backend._url_module,
         )
+        # What moto keeps beside its rooms: it would close the objects of a cloud around this one.
+        self._uploads, FakeMultipart.instances_tracked = FakeMultipart.instances_tracked, []
+        self._bucket_names = dict(s3_backends.bucket_accounts)
+        s3_backends.bucket_accounts.clear()
         moto.s3.models.FakeKey = self._class
         sealer = self._sealer
         # The gateway has decided; moto's own reading of bucket policies knows no conditions.
@@ -157,6 +161,9 @@ class Door:
             FakeBucket.get_permission,
             S3Backend._url_module,
         ) = self._before
+        FakeMultipart.instances_tracked = self._uploads
+        s3_backends.bucket_accounts.clear()
+        s3_backends.bucket_accounts.update(self._bucket_names)
 
 
 def find_bucket(name: str | None) -> Any:
