@@ -31,7 +31,7 @@ class Capture:
     """All the bytes of a conversation, in the order in which they arrived.
 
     `ends` says who sits at the client's end and who at the server's: with an interceptor there
-    are two conversations, and he is one end of each.
+    are two conversations, and the interceptor is one end of each.
     """
 
     flights: tuple[Flight, ...] = field(repr=False)

@@ -142,7 +142,7 @@ class Conversation:
         """Every record that passes this seat, opened where the seat has the key.
 
         Seats: "client", "server", "eavesdropper" (on the client's stretch of wire) and
-        "interceptor" (who sees both stretches, and without the client's consent has no key).
+        "interceptor" (both stretches when standing in between; otherwise like an eavesdropper).
         """
         if seat not in SEATS:
             raise ValueError(f"there is no seat {seat!r}: choose one of {', '.join(SEATS)}")

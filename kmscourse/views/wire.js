@@ -3,6 +3,7 @@
 
 const WAIT = 6000; // milliseconds until we say that Python does not answer
 const ROW = 16; // bytes in a line of the byte view; half of it where there is little room
+const WIDE = 545; // pixels that a full line needs
 let wires = 0; // radio buttons of two views must not share a name
 
 const SEAT_NAMES = { client: "Client", eavesdropper: "Eavesdropper", interceptor: "Interceptor", server: "Server" };
@@ -30,7 +31,12 @@ function render({ model, el }) {
   el.replaceChildren(view.root);
   const shown = () => view.answered();
   model.on("change:_shown", shown);
-  return () => model.off("change:_shown", shown);
+  const room = new ResizeObserver(() => view.resized());
+  room.observe(view.root);
+  return () => {
+    room.disconnect();
+    model.off("change:_shown", shown);
+  };
 }
 
 class WireView {
@@ -41,6 +47,8 @@ class WireView {
     this.chosen = "0/0"; // the record that is opened: leg/index
     this.part = null; // "wire" or "inside", as chosen by the learner
     this.field = 0;
+    this.questions = 0; // how often Python was asked, so that only the last answer is shown
+    this.wanted = null; // the setting that was asked for and is not answered yet
     this.rows = new Map(); // "leg/index" -> its element
     this.build();
     this.draw();
@@ -68,7 +76,8 @@ class WireView {
     );
     this.story = h("div", { class: "wire-story" });
     this.outcome = h("div", { class: "wire-outcome" });
-    this.seats = h("fieldset", { class: "wire-seats" }, h("legend", {}, "Watch from the seat of"));
+    const cards = h("div", { class: "wire-cards" });
+    this.seats = h("fieldset", { class: "wire-seats" }, h("legend", {}, "Watch from the seat of"), cards);
     this.seatNotes = {};
     ["client", "eavesdropper", "interceptor"].forEach((seat, i) => {
       const note = h("span", { class: "wire-seat-note" });
@@ -82,7 +91,7 @@ class WireView {
         onchange: () => this.sit(seat),
       });
       note.id = `${this.id}-${seat}`;
-      this.seats.append(
+      cards.append(
         h(
           "label",
           { class: "wire-seat" },
@@ -142,12 +151,8 @@ class WireView {
   // ------------------------------------------------------------------ drawing
 
   draw() {
-    const setting = this.model.get("_setting");
     const shown = this.shown;
-    this.verify.setAttribute("aria-checked", String(setting.verify));
-    for (const [set, value] of [[this.pipe, setting.pipe], [this.version, setting.version], [this.seats, this.seat]]) {
-      for (const input of set.querySelectorAll("input")) input.checked = input.value === value;
-    }
+    this.drawControls();
     this.facts.textContent = [shown.version, shown.suite, shown.group].filter(Boolean).join(" · ");
     this.root.setAttribute("aria-label", `${this.model.get("title")}. ${this.model.get("summary")}`);
     this.drawStory();
@@ -157,24 +162,37 @@ class WireView {
     this.drawDetail();
   }
 
+  get setting() {
+    return this.wanted || this.model.get("_setting");
+  }
+
+  drawControls() {
+    const { verify, pipe, version } = this.setting;
+    this.verify.setAttribute("aria-checked", String(verify));
+    for (const [set, value] of [[this.pipe, pipe], [this.version, version], [this.seats, this.seat]]) {
+      for (const input of set.querySelectorAll("input")) input.checked = input.value === value;
+    }
+  }
+
   /** Who said what, and what arrived. */
   drawStory() {
     const { asked, server_got, answered, client_got, legs, outcome } = this.shown;
     const setting = this.model.get("_setting");
-    const two = legs.length > 1 || legs[0].ends.includes("interceptor");
+    const two = legs[0].ends.includes("interceptor");
     const quote = (label, text, other) =>
       h("div", { class: "wire-quote" }, h("span", {}, label), text ? h("q", {}, marked(text, other)) : h("em", {}, "nothing"));
     const line = (safe, words) =>
       h("div", { class: "wire-line" }, icon(safe ? "lock" : "alert"), h("span", {}, words));
     const middle = { eavesdropper: "Eavesdropper", tamperer: "Tamperer", interceptor: "Interceptor" }[setting.pipe];
-    const read = this.shown.seats.interceptor.read;
-    const said = two
-      ? quote("read", read, read)
-      : h("div", { class: "wire-quote" }, h("span", {}, setting.pipe === "tamperer" ? "flipped a bit, and read" : "read"), h("em", {}, "nothing they said"));
+    const fooled = outcome === "fooled";
+    const said =
+      fooled && (asked || answered)
+        ? [quote("read", asked, asked), quote("read", answered, answered), quote("passed on", client_got, answered)]
+        : quote(setting.pipe === "tamperer" ? "flipped a bit, and read" : "read", "", "");
     const cut = outcome === "refused" || outcome === "stuck";
     this.story.replaceChildren(
       h("div", { class: "wire-person" }, h("strong", {}, "Client"), quote("asked", asked, asked), quote("got", client_got, answered || client_got)),
-      line(!two || cut, cut ? "broken off" : two ? "his lock, not the server's" : "one lock, end to end"),
+      line(!two || cut, cut ? "broken off" : two ? "the interceptor's lock" : "one lock, end to end"),
       h("div", { class: "wire-person wire-middle" }, h("strong", {}, middle), said),
       line(!two || cut, cut && two ? "never asked" : two ? "the server's lock" : cut ? "broken off" : "the same lock"),
       h("div", { class: "wire-person" }, h("strong", {}, "Server"), quote("was asked", server_got, asked), quote("answered", answered, answered)),
@@ -319,7 +337,8 @@ class WireView {
     this.fieldRows = part.fields.map((field, i) => this.fieldRow(field, i));
     this.fields = h("div", { class: "wire-fields", role: "listbox", "aria-label": "Named parts of the record" }, this.fieldRows);
     this.inspector = h("div", { class: "wire-inspector" });
-    this.bytes = h("div", { class: "wire-bytes", tabindex: "0", role: "img" }, this.hexRows(part));
+    this.bytes = h("div", { class: "wire-bytes", tabindex: "0", role: "img" });
+    this.layBytes();
     this.detail.replaceChildren(
       h("div", { class: "wire-detail-name", role: "heading", "aria-level": "4" }, `Record ${record.index + 1}: ${this.carries(record, look)}`),
       h("div", { class: "wire-route" }, `${SEAT_NAMES[record.sender]} to ${SEAT_NAMES[to]} · says on the outside: ${record.type} · ${plural(record.size, "byte")}`),
@@ -385,9 +404,11 @@ class WireView {
     return row;
   }
 
-  hexRows(part) {
+  /** The bytes, in lines as long as there is room for. */
+  layBytes() {
+    const { part } = this.now;
     const raw = part.wire.match(/../g) || [];
-    const width = this.root.clientWidth && this.root.clientWidth < 560 ? ROW / 2 : ROW;
+    const width = this.wide() ? ROW : ROW / 2;
     const rows = [];
     this.cells = [];
     for (let start = 0; start < raw.length; start += width) {
@@ -406,7 +427,19 @@ class WireView {
       );
     }
     if (part.size > raw.length) rows.push(h("div", { class: "wire-more" }, `and ${plural(part.size - raw.length, "more byte")}`));
-    return rows;
+    this.bytes.style.setProperty("--hex", `${1.6 * width}em`);
+    this.bytes.replaceChildren(...rows);
+    this.laid = this.wide();
+  }
+
+  wide() {
+    return !this.detail.clientWidth || this.detail.clientWidth >= WIDE;
+  }
+
+  resized() {
+    if (this.laid === this.wide()) return;
+    this.layBytes();
+    this.inspect();
   }
 
   /** Show the chosen part: its bytes and what they are for. */
@@ -441,26 +474,32 @@ class WireView {
   // ------------------------------------------------------------------ doing
 
   toggleVerify() {
-    this.ask({ verify: !this.model.get("_setting").verify });
+    this.ask({ verify: !this.setting.verify });
   }
 
   /** Ask Python for a fresh handshake. */
   ask(change) {
-    const setting = { ...this.model.get("_setting"), ...change };
+    this.wanted = { ...this.setting, ...change };
+    this.questions += 1;
+    this.drawControls();
     this.root.setAttribute("aria-busy", "true");
     this.say("Shaking hands…");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.root.removeAttribute("aria-busy");
+      this.wanted = null;
       this.draw(); // the switches back to what is shown
       this.outcome.className = "wire-outcome wire-bad";
       this.outcome.replaceChildren(icon("alert", 20), h("div", {}, "Python does not answer, so nothing new can be tried. Run the cell above again (Shift+Enter)."));
       this.say("Python does not answer. Run the cell again.");
     }, WAIT);
-    this.model.send({ do: "run", verify: setting.verify, pipe: setting.pipe, version: setting.version });
+    this.model.send({ do: "run", question: this.questions, view: this.id, ...this.wanted });
   }
 
   answered() {
+    const { view, question } = this.shown;
+    if (this.wanted && view === this.id && question < this.questions) return; // a newer answer is coming
+    this.wanted = null;
     clearTimeout(this.timer);
     this.root.removeAttribute("aria-busy");
     this.field = 0;
@@ -496,7 +535,9 @@ class WireView {
   }
 
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    // JupyterLab's shortcuts look at the focused element first, and would move or make cells.
+    if (event.key !== "Tab") event.stopPropagation();
     const key = event.key.toLowerCase();
     if (["1", "2", "3"].includes(key)) {
       this.sit(["client", "eavesdropper", "interceptor"][Number(key) - 1]);
@@ -524,7 +565,6 @@ class WireView {
       this.rows.get(this.chosen).focus();
     } else return;
     event.preventDefault();
-    event.stopPropagation();
   }
 }
 

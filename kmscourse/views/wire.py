@@ -56,6 +56,7 @@ class Wire(View):
             tls.INTERCEPTOR: interceptor or given.get(tls.INTERCEPTOR, tls.Interceptor()),
         }
         self._runs = 0
+        self._asked: dict[str, Any] = {}
         self.conversation = conversation
         name = conversation.scene.client.server_name
         super().__init__(title=title or f"A conversation with {name}")
@@ -103,6 +104,7 @@ class Wire(View):
 
     def _from_browser(self, _: object, content: Mapping[str, Any], __: object) -> None:
         if content.get("do") == "run":
+            self._asked = {"view": content.get("view"), "question": content.get("question")}
             self.run(
                 verify=bool(content.get("verify")),
                 pipe=str(content.get("pipe")),
@@ -120,7 +122,7 @@ class Wire(View):
                 "pipe": holder if holder in PIPES else tls.EAVESDROPPER,
                 "version": client.version or conversation.version or VERSIONS[0],
             }
-            self._shown = {"run": self._runs, **_as_json(conversation)}
+            self._shown = {"run": self._runs, **self._asked, **_as_json(conversation)}
             self.summary = self.sentence()
 
 

@@ -245,7 +245,7 @@ def test_mutual_tls_refuses_without_the_right_certificate(
 def test_mutual_tls_keeps_the_server_from_talking_to_an_interceptor(
     ca: tls.CertificateAuthority, version: str
 ) -> None:
-    """He can fool a careless client, but he cannot be it."""
+    """A careless client can be fooled, but not imitated."""
     server = tls.Server(ca.issue(NAME), client_ca=ca)
     careless = tls.Client(
         NAME, verify=False, certificate=ca.issue("dr-lee", for_client=True), version=version
