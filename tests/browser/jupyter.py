@@ -163,6 +163,18 @@ def start_chromium(path: str) -> Iterator[Browser]:
         browser.close()
 
 
+# The code cells of the notebook in front that have no number yet, by their beginnings.
+UNFINISHED = """() => {
+    const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
+        .find((each) => each.offsetParent);
+    const written = (cell) => cell.querySelector('.cm-content')?.textContent.trim();
+    const number = (cell) => cell.querySelector('.jp-InputPrompt').textContent;
+    return [...panel.querySelectorAll('.jp-CodeCell')]
+        .filter((cell) => written(cell) !== '' && !/\\[\\d+\\]/.test(number(cell)))
+        .map((cell) => `${number(cell)} ${(written(cell) || '').slice(0, 80)}`);
+}"""
+
+
 @dataclass
 class Desk:
     """A page with JupyterLab on it, and what went wrong there."""
@@ -189,21 +201,21 @@ class Desk:
 
     def run_all(self) -> None:
         """Run All Cells, as a learner would, and wait until each has run. Errors fail the test."""
+        # A saved notebook has its numbers already; without them each new number is news.
+        self.menu("Edit", "Clear Outputs of All Cells")
         self.menu("Run", "Run All Cells")
-        self.page.wait_for_function(
-            """() => {
-                const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
-                    .find((each) => each.offsetParent);
-                const cells = [...panel.querySelectorAll('.jp-CodeCell')];
-                const written = (cell) => cell.querySelector('.cm-content')?.textContent.trim();
-                const done = (cell) => written(cell) === '' ||
-                    /\\[\\d+\\]/.test(cell.querySelector('.jp-InputPrompt').textContent);
-                return cells.length > 0 && cells.every(done);
-            }""",
-            timeout=CELLS * 1000,
+        # JupyterLab draws an error as text on stderr; mere warnings are there as well.
+        errors = self.page.locator(
+            '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]',
+            has_text=re.compile(r"Traceback|Error:"),
         )
-        errors = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
+        end = time.monotonic() + CELLS
+        while (waiting := self.page.evaluate(UNFINISHED)) and time.monotonic() < end:
+            if errors.count():
+                break
+            self.page.wait_for_timeout(100)
         assert errors.count() == 0, errors.first.inner_text()
+        assert not waiting, "cells that did not run: " + " | ".join(waiting)
 
     def theme(self, name: str) -> None:
         """Choose a theme: "JupyterLab Light" or "JupyterLab Dark"."""
