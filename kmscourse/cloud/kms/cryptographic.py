@@ -134,12 +134,6 @@ def _wraps(call: Call, key: Key) -> None:
         )
 
 
-def _wraps_pairs(call: Call, key: Key) -> None:
-    _wraps(call, key)
-    if key.store is not None:
-        raise states.unsupported(key, "origin", key.origin)
-
-
 @operation("GenerateDataKey", refuses=states.USES, suits=_wraps, uses=True, cross_account=True)
 def generate_data_key(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """A data key in two forms: in plaintext, to use and forget, and wrapped, to keep."""
@@ -167,11 +161,11 @@ def generate_data_key_without_plaintext(kms: KMS, call: Call, key: Key) -> dict[
     return result
 
 
-@operation(
-    "GenerateDataKeyPair", refuses=states.USES, suits=_wraps_pairs, uses=True, cross_account=True
-)
+@operation("GenerateDataKeyPair", refuses=states.USES, suits=_wraps, uses=True, cross_account=True)
 def generate_data_key_pair(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """A pair for use outside KMS: its private key in plaintext and wrapped."""
+    if key.store is not None:
+        raise states.unsupported(key, "origin", key.origin)
     spec = call.parameters["KeyPairSpec"]
     specs.check_here(spec, call.region)
     pair = key_pairs.make(spec, key_pairs.new_secret(kms.random, spec))
@@ -190,7 +184,7 @@ def generate_data_key_pair(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
 @operation(
     "GenerateDataKeyPairWithoutPlaintext",
     refuses=states.USES,
-    suits=_wraps_pairs,
+    suits=_wraps,
     uses=True,
     cross_account=True,
 )
