@@ -260,3 +260,26 @@ def test_the_host_name_is_found_at_its_bytes(client: tls.Client, server: tls.Ser
     assert record.data[host.start : host.end] == NAME.encode()
     assert host.value == NAME
     assert tls.EAVESDROPPER in host.visible_to
+
+
+def test_a_hybrid_group_is_named_where_it_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """X25519MLKEM768 is 0x11ec; its client share is 1184 + 32 bytes. Made here byte by byte."""
+    share = b"\x11\xec" + (1216).to_bytes(2, "big") + bytes(1216)
+    extensions = b"".join(
+        kind.to_bytes(2, "big") + len(body).to_bytes(2, "big") + body
+        for kind, body in [
+            (10, b"\x00\x04\x11\xec\x00\x1d"),
+            (51, len(share).to_bytes(2, "big") + share),
+        ]
+    )
+    body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x02\x13\x01" + b"\x01\x00"
+    body += len(extensions).to_bytes(2, "big") + extensions
+    hello = tls.parse_message(b"\x01" + len(body).to_bytes(3, "big") + body)
+    assert isinstance(hello, tls.ClientHello)
+    assert hello.supported_groups == ("X25519MLKEM768", "x25519")
+    assert hello.key_shares == ("X25519MLKEM768",)
+    monkeypatch.setattr("kmscourse.tls.local.local_client_hello", lambda: hello)
+    here = tls.post_quantum()
+    assert here.offered
+    assert here.groups == ("X25519MLKEM768",)
+    assert "ML-KEM" in str(here)
