@@ -12,9 +12,10 @@ exception, and code such as
 swallows it. So the timer repeats, and from its second ring on a trace function comes with it: it
 sees the `except:` begin and raises again there, where the same `try` no longer reaches.
 
-Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead. What
-neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between its own
-instructions only.
+Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead. It is lost
+where a recursion leaves it no room, so there a recursion that swallows its own RecursionError goes
+on. What neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between
+its own instructions only.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ T = TypeVar("T")
 _now = time.monotonic
 _frame = sys._getframe
 _settrace, _gettrace = sys.settrace, sys.gettrace
+_setprofile, _getprofile = sys.setprofile, sys.getprofile
 _signal = signal.signal
 _setitimer: Any = getattr(signal, "setitimer", None)
 _getitimer: Any = getattr(signal, "getitimer", None)
@@ -107,6 +109,9 @@ class _Watch:
         self.boundary = boundary
         self.running = False
         self.swallowed = False
+        self.trace_before: Any = None
+        self.profile_before: Any = None
+        self.tracing = self.trace  # one object, to know it again
 
     def raise_through(self, frame: FrameType) -> None:
         """Raise from a trace function, if this is a good place.
@@ -114,23 +119,36 @@ class _Watch:
         A good place has no handler between here and the boundary. Where an exception has been
         swallowed already, the `except:` that did so is good enough: that `try` is left behind.
         """
+        if self.swallowed:
+            # Raising ends the tracing. It begins anew when a frame ends or begins, which the
+            # profile function sees, or when a handler has swallowed this one too and drops it.
+            # (No name is bound to it here: the traceback would keep it alive.)
+            raise _Returning(self.seconds, self.again)
         if self.nothing_in_the_way(frame):
             raise TimeUp(self.seconds)
-        if self.swallowed:
-            # Raising ends the tracing; it begins anew when this one too has been swallowed. (No
-            # name is bound to it here: the traceback would keep it alive.)
-            raise _Returning(self.seconds, self.again)
 
     def again(self) -> None:
         if self.running:
             self.follow(_frame(2))
 
+    def profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        if self.running and frame.f_globals is not globals():
+            self.follow(frame.f_back if event == "return" else frame)
+
     def follow(self, frame: FrameType | None) -> None:
+        """Trace this frame and those that called it, as far as the boundary."""
         while frame is not None and frame is not self.boundary:
-            frame.f_trace = self.trace
+            if frame.f_trace is self.tracing:
+                break
+            frame.f_trace = self.tracing
             frame.f_trace_opcodes = True
             frame = frame.f_back
-        _settrace(self.trace)
+        _settrace(self.tracing)
+        _setprofile(self.profile)
+
+    def unfollow(self) -> None:
+        _setprofile(self.profile_before)
+        _settrace(self.trace_before)
 
     def nothing_in_the_way(self, frame: FrameType | None) -> bool:
         while frame is not None and frame is not self.boundary:
@@ -150,12 +168,11 @@ class _Timer(_Watch):
         super().__init__(seconds, boundary)
         self.rings = 0
         self.handler_before: Any = None
-        self.tracer_before: Any = None
         self.outer_left = 0.0
         self.started = _now()
 
     def start(self) -> None:
-        self.tracer_before = _gettrace()
+        self.trace_before, self.profile_before = _gettrace(), _getprofile()
         self.outer_left = _getitimer(_ITIMER)[0]
         self.handler_before = _signal(_SIGALRM, self.ring)
         self.running = True
@@ -167,7 +184,7 @@ class _Timer(_Watch):
             return
         _setitimer(_ITIMER, 0)
         if self.rings > 1:
-            _settrace(self.tracer_before)
+            self.unfollow()
         _signal(_SIGALRM, self.handler_before)
         if self.outer_left:
             left = self.outer_left - (_now() - self.started)
@@ -191,7 +208,7 @@ class _Timer(_Watch):
             self.swallowed = True  # or will be, if a line of this frame comes next
         elif event in ("line", "opcode"):
             self.raise_through(frame)
-        return self.trace
+        return self.tracing
 
 
 class _Tracer(_Watch):
@@ -202,28 +219,29 @@ class _Tracer(_Watch):
     ) -> None:
         super().__init__(seconds, boundary)
         self.watches = watches
-        self.before: Any = None
         self.ends = _now() + seconds
 
     def start(self) -> None:
-        self.before = _gettrace()
+        self.trace_before, self.profile_before = _gettrace(), _getprofile()
         self.running = True
-        _settrace(self.trace)
+        _settrace(self.tracing)
 
     def stop(self) -> None:
-        _settrace(self.before)
+        self.unfollow()
 
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         if not self.running or frame.f_globals is globals():
             return None
         late = _now() - self.ends
         if late > 0 and event != "exception":
-            self.swallowed = late > PATIENCE
+            if late > PATIENCE and not self.swallowed:
+                self.swallowed = True
+                self.follow(frame)
             self.raise_through(frame)
         if late <= 0 and not self.watches(frame):
             return None
         frame.f_trace_opcodes = True  # a loop on one line has no line events
-        return self.trace
+        return self.tracing
 
 
 def is_handled(code: CodeType, offset: int) -> bool:

@@ -181,9 +181,10 @@ class Beginning(Panel):
             f"{'Done' if row.done else 'Open'}  {row.asks}"
             for row in rows
         ]
+        first = rows[0].task if rows else ""
         how = [
-            "Check your work with `lab.check()` or one task with its name; "
-            "`lab.hint()` helps, and never costs anything.",
+            f'Check a task with `lab.check("{first}")`, all of them with `lab.check()`.',
+            f'Stuck? `lab.hint("{first}")`: hints cost nothing.',
             *notes,
         ]
         body = "".join(

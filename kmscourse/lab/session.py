@@ -123,9 +123,6 @@ class Session:
             task.name, task.title, self._solutions[task.name], [after.note] * bool(after.note)
         )
 
-    def progress(self) -> Panel:
-        return standings(record.read_progress(self.lesson.home), {self.lesson.name: self})
-
     # --- inside --------------------------------------------------------------------------------
 
     def _task(self, name: object) -> Task | None:
@@ -186,7 +183,7 @@ class Session:
     def _outcome(self, task: Task) -> tuple[State, str, str]:
         work = Work(self.names, task.seconds, after_call=self.pristine.again)
         try:
-            with _quiet():
+            with _quiet(), _staying():
                 limited(
                     lambda: task.check(work),
                     CALLS * task.seconds,
@@ -273,3 +270,25 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    """`exit()` in code under check ends that code, not the kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        yield
+        return
+
+    def ask_exit() -> None:
+        raise SystemExit
+
+    before = shell.__dict__.get("ask_exit")
+    shell.__dict__["ask_exit"] = ask_exit
+    try:
+        yield
+    finally:
+        del shell.__dict__["ask_exit"]
+        if before is not None:
+            shell.__dict__["ask_exit"] = before

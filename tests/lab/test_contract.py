@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kmscourse import course
+from kmscourse import cloud, course
 from kmscourse.lab.cells import code_cells
 from kmscourse.lab.contract import Problems, problems
 from kmscourse.lab.tasks import TaskError, load
@@ -19,7 +19,11 @@ GOOD = course.lesson("01-boxes", FIXTURES / "good")
 
 @cache
 def found_in(lesson: course.Lesson) -> Problems:
-    return problems(lesson)
+    """Each lab is run once; what it started is ended, for the tests that come after."""
+    try:
+        return problems(lesson)
+    finally:
+        cloud.stop()
 
 
 def tasks_of(lessons: list[course.Lesson]) -> list[object]:

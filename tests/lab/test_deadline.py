@@ -100,6 +100,48 @@ def generator() -> None:
     sum(numbers())
 
 
+def branches() -> None:
+    """Two to the power of the recursion limit: each level swallows and goes down once more."""
+    try:
+        branches()
+    except:  # noqa: E722
+        branches()
+
+
+def keep_them_all() -> None:
+    kept = []
+    while True:
+        try:
+            time.sleep(0.05)
+        except BaseException as caught:
+            kept.append(caught)
+
+
+def again_in_finally() -> None:
+    try:
+        while True:
+            pass
+    finally:
+        again_in_finally()
+
+
+def swallow_thrice() -> None:
+    while True:
+        try:
+            while True:
+                try:
+                    while True:
+                        try:
+                            while True:
+                                pass
+                        except:  # noqa: E722
+                            pass
+                except:  # noqa: E722
+                    pass
+        except:  # noqa: E722
+            pass
+
+
 @pytest.mark.parametrize("by_timer", WAYS)
 @pytest.mark.parametrize(
     "endless",
@@ -114,6 +156,9 @@ def generator() -> None:
         finally_continue,
         called_again,
         generator,
+        keep_them_all,
+        again_in_finally,
+        swallow_thrice,
     ],
     ids=lambda endless: endless.__name__,
 )
@@ -122,6 +167,13 @@ def test_it_ends(endless: Callable[[], None], by_timer: bool) -> None:
     with pytest.raises(TimeUp, match=r"stopped after 0\.02 seconds"):
         limited(endless, 0.02, by_timer=by_timer)
     assert sys.gettrace() is tracer
+
+
+@pytest.mark.skipif(not timer_works(), reason="no timer here")
+def test_a_recursion_that_swallows_its_own_end_is_ended() -> None:
+    """A trace function alone cannot: it is lost where the recursion leaves it no room."""
+    with pytest.raises(TimeUp):
+        limited(branches, 0.02)
 
 
 @pytest.mark.parametrize("by_timer", WAYS)

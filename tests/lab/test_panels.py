@@ -141,13 +141,22 @@ CELLS = [
     "button.click()",
     "lab.check()",
     "lab.hint('open', 2)",
+    "def close(key, message):\n    exit()",
+    "lab.check('close')",
+    "def close(key, message):\n    try: close(key, message)\n    except: close(key, message)",
+    "lab.check('close')",
+    "lab.begin('03-doubles')",
+    "def double(n):\n    while True:\n        try: n += 1\n        except: pass",
+    "lab.check('double')",
+    "'still here'",
 ]
 
 
 def test_in_a_notebook(home: Path, tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    begin, check, hint, click, everything, last = (cell.outputs for cell in notebook.cells)
+    shown = [cell.outputs for cell in notebook.cells]
+    begin, check, hint, click, everything, last, _, left, _, endless, *_, loop, end = shown
 
     for outputs in (begin, check, everything):
         (output,) = outputs
@@ -162,6 +171,12 @@ def test_in_a_notebook(home: Path, tmp_path: Path) -> None:
     assert "application/vnd.jupyter.widget-view+json" in button.data
     assert click == []
     assert len(last) == 1  # after the last hint there is no next
+
+    # Nothing that is checked ends the kernel.
+    assert "SystemExit" in left[0].data["text/plain"]
+    assert "Close: Not there yet." in endless[0].data["text/plain"]
+    assert "was stopped after 0.4 seconds" in loop[0].data["text/plain"]
+    assert end[0].data["text/plain"] == "'still here'"
 
 
 def test_in_a_terminal(notebook: Any, capsys: pytest.CaptureFixture[str]) -> None:

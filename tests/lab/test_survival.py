@@ -67,7 +67,7 @@ def report_of(notebook: Any, cell: str) -> Any:
             "line 2",
         ),
         ("def double(n):\n    raise ValueError('x' * 10**7)", "ValueError: xxx", "line 2 of its"),
-        ("def double(n):\n    exit()", "stopped", ""),
+        ("def double(n):\n    exit()", "SystemExit: a function should return", "line 2"),
         ("def double(n):\n    return b'x' * 10**7", "(10,000,000 bytes) for 3", ""),
         ("def double(n):\n    return 1 << 10**7", "<an int of 10,000,001 bits> for 3", ""),
         ("def double(n):\n    return list(range(10**6))", "[0, 1, 2, 3, … (1,000,000 items)]", ""),
