@@ -195,12 +195,21 @@ def synchronise(uv: str, *, dev: bool) -> None:
         )
     need_room(NEEDED[dev] if not VENV.exists() else 100 * MEGABYTE)
     say("Setting up what uv.lock names, into .venv/. The first time takes a minute or two.")
-    if subprocess.run(command, cwd=ROOT).returncode:
+    if told(command):
         need_room(100 * MEGABYTE)
         raise SetupError(
             "Setting up did not finish; the lines above say why. If a download failed, check that "
             "this machine is online and try again: what has arrived is not fetched twice."
         )
+
+
+def told(command: list[str]) -> int:
+    """Run uv and pass on what it says, but for the list of a hundred packages. Its exit code."""
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            if not re.match(r" [-+~] ", line):
+                say(line.rstrip())
+    return process.returncode
 
 
 def need_room(wanted: int) -> None:

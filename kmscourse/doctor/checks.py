@@ -184,6 +184,9 @@ def kernel() -> Iterator[Finding]:
         text=True,
         timeout=150,
     )
+    if done.returncode and "No space left on device" in done.stderr:
+        yield wrong("No kernel could be started: the disk is full.", "Make room, then try again.")
+        return
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
         yield wrong(f"No kernel could be started: {' '.join(last)}", how_to_install())
