@@ -163,7 +163,7 @@ def start_chromium(path: str) -> Iterator[Browser]:
         browser.close()
 
 
-# The code cells of the notebook in front that have no number yet, by their beginnings.
+# In the notebook in front: the code cells that have no number yet, by their beginnings.
 UNFINISHED = """() => {
     const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
         .find((each) => each.offsetParent);
@@ -172,6 +172,17 @@ UNFINISHED = """() => {
     return [...panel.querySelectorAll('.jp-CodeCell')]
         .filter((cell) => written(cell) !== '' && !/\\[\\d+\\]/.test(number(cell)))
         .map((cell) => `${number(cell)} ${(written(cell) || '').slice(0, 80)}`);
+}"""
+# The cells that show an error, by place and text. JupyterLab draws an error as text on stderr,
+# where mere warnings are as well.
+FAILED = """() => {
+    const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
+        .find((each) => each.offsetParent);
+    const stderr = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]';
+    return [...panel.querySelectorAll('.jp-Cell')].flatMap((cell, at) =>
+        [...cell.querySelectorAll(stderr)]
+            .filter((output) => /Traceback|Error:/.test(output.textContent))
+            .map((output) => [at, output.textContent]));
 }"""
 
 
@@ -182,9 +193,11 @@ class Desk:
     page: Page
     server: Server
     complaints: list[str] = field(default_factory=list)
+    notebook: str = ""
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the served folder and wait until its kernel is there."""
+        self.notebook = notebook
         address = f"{self.server.url}lab/tree/{quote(notebook)}?token={self.server.token}&reset"
         self.page.goto(address)
         self.page.locator(".jp-NotebookPanel:visible .jp-Notebook").wait_for(timeout=START * 1000)
@@ -200,22 +213,28 @@ class Desk:
             item.first.click()
 
     def run_all(self) -> None:
-        """Run All Cells, as a learner would, and wait until each has run. Errors fail the test."""
+        """Run All Cells, as a learner would, and wait until each has run.
+
+        An error fails the test, except in a cell tagged ``raises-exception``.
+        """
+        cells = json.loads((self.server.root / self.notebook).read_text(encoding="utf-8"))["cells"]
+        tags = [cell["metadata"].get("tags", []) for cell in cells]
         # A saved notebook has its numbers already; without them each new number is news.
         self.menu("Edit", "Clear Outputs of All Cells")
         self.menu("Run", "Run All Cells")
-        # JupyterLab draws an error as text on stderr; mere warnings are there as well.
-        errors = self.page.locator(
-            '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]',
-            has_text=re.compile(r"Traceback|Error:"),
-        )
         end = time.monotonic() + CELLS
-        while (waiting := self.page.evaluate(UNFINISHED)) and time.monotonic() < end:
-            if errors.count():
-                break
+        while True:
+            failed = [
+                text
+                for at, text in self.page.evaluate(FAILED)
+                if "raises-exception" not in tags[at]
+            ]
+            assert not failed, failed[0]
+            waiting = self.page.evaluate(UNFINISHED)
+            if not waiting:
+                return
+            assert time.monotonic() < end, "cells that did not run: " + " | ".join(waiting)
             self.page.wait_for_timeout(100)
-        assert errors.count() == 0, errors.first.inner_text()
-        assert not waiting, "cells that did not run: " + " | ".join(waiting)
 
     def theme(self, name: str) -> None:
         """Choose a theme: "JupyterLab Light" or "JupyterLab Dark"."""
