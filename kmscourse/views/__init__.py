@@ -1,10 +1,12 @@
 """The widgets: each shows a real object, drawn in the browser and usable by keyboard alone.
 
 ``Envelope``: a sealed message, opened layer by layer.
+``Wire``: a TLS conversation, record by record, from three seats.
 """
 
 from __future__ import annotations
 
 from kmscourse.views.envelope import Answer, Envelope
+from kmscourse.views.wire import Wire
 
-__all__ = ["Answer", "Envelope"]
+__all__ = ["Answer", "Envelope", "Wire"]
