@@ -24,20 +24,6 @@ CURVES: dict[str, type[ec.EllipticCurve]] = {
     "ECC_NIST_P521": ec.SECP521R1,
     "ECC_SECG_P256K1": ec.SECP256K1,
 }
-_ORDERS = {
-    "ECC_NIST_P256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
-    "ECC_NIST_P384": int(
-        "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
-        "581a0db248b0a77aecec196accc52973",
-        16,
-    ),
-    "ECC_NIST_P521": int(
-        "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-        "a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
-        16,
-    ),
-    "ECC_SECG_P256K1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
-}
 #: Bytes beyond the size of the order, so that the remainder is as good as uniform.
 _SPARE = 16
 _FROM_SEED: dict[str, tuple[int, Any]] = {
@@ -66,8 +52,8 @@ def new_secret(random: Randomness, spec: str) -> bytes:
         return random.bytes(specs.HMAC_BYTES[spec])
     if spec in specs.RSA_BITS:
         return b""
-    if spec in _ORDERS:
-        return random.bytes((_ORDERS[spec].bit_length() + 7) // 8 + _SPARE)
+    if spec in CURVES:
+        return random.bytes((CURVES[spec]().key_size + 7) // 8 + _SPARE)
     return random.bytes(_FROM_SEED[spec][0])
 
 
@@ -75,9 +61,9 @@ def make(spec: str, secret: bytes) -> Any:
     """The private key that secret bytes make; RSA keys come out of the operating system's."""
     if spec in specs.RSA_BITS:
         return rsa.generate_private_key(65537, specs.RSA_BITS[spec])
-    if spec in _ORDERS:
-        scalar = int.from_bytes(secret) % (_ORDERS[spec] - 1) + 1
-        return ec.derive_private_key(scalar, CURVES[spec]())
+    if spec in CURVES:
+        curve = CURVES[spec]()
+        return ec.derive_private_key(int.from_bytes(secret) % (curve.group_order - 1) + 1, curve)
     return _FROM_SEED[spec][1](secret)
 
 
