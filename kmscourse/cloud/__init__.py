@@ -15,9 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from kmscourse.cloud.errors import AWSError, OfflineError
-from kmscourse.cloud.simulation import Account, Cloud
+
+if TYPE_CHECKING:
+    from kmscourse.cloud.simulation import Account, Cloud
 
 __all__ = ["AWSError", "Account", "Cloud", "OfflineError", "running", "start", "stop"]
 
@@ -35,7 +38,7 @@ def start(*, seed: str | None = None, region: str = "us-east-1") -> Cloud:
         region: the default Region.
     """
     stop()
-    aws = Cloud(seed=seed, region=region)
+    aws = _new(seed, region)
     aws.open()
     _current.append(aws)
     return aws
@@ -54,9 +57,24 @@ def running(*, seed: str | None = None, region: str = "us-east-1") -> Iterator[C
     Everything is put back on exit: the environment, boto3's default session, and a simulated
     AWS that was running before, with all it held.
     """
-    aws = Cloud(seed=seed, region=region)
+    aws = _new(seed, region)
     aws.open()
     try:
         yield aws
     finally:
         aws.close()
+
+
+def _new(seed: str | None, region: str) -> Cloud:
+    # moto and boto3 are loaded here, so that `kmscourse.cloud.authorization` needs neither.
+    from kmscourse.cloud.simulation import Cloud
+
+    return Cloud(seed=seed, region=region)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Account", "Cloud"):
+        from kmscourse.cloud import simulation
+
+        return getattr(simulation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
