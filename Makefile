@@ -12,16 +12,19 @@ build:       ## make notebooks/, labs/ and solutions/ from lessons/
 	@tools/run --dev python -m kmscourse.authoring build
 
 bench:       ## measure what the course promises to be fast
-	@tools/run --dev python -m benchmarks
+	@tools/run --dev sh -ec 'for each in benchmarks/[a-z]*.py; do echo "== $$each"; python "$$each"; done'
 
 lint:        ## check style and the direction of imports, and say what to change
 	@tools/run --dev sh -c 'ruff check && ruff format --check && lint-imports'
 
 types:       ## check the types
-	@tools/run --dev mypy
+	@tools/run --dev sh -c 'mypy && mypy --strict tools'
 
 format:      ## put the code into shape
 	@tools/run --dev sh -c 'ruff check --fix --quiet; ruff format'
+
+facts:       ## write docs/facts.md, the prices, limits and dates, from kmscourse/facts
+	@tools/run --dev sh -c 'python -m kmscourse.facts > docs/facts.md'
 
 environment: ## write environment.yml (conda, Binder) from uv.lock
 	@tools/run --dev python tools/environment.py
@@ -32,4 +35,4 @@ clean:       ## remove what the tools made; my-work/ stays
 help:        ## list these
 	@awk -F ': *## ' '/^[a-z]+: *## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-.PHONY: lab test build bench lint types format environment clean help
+.PHONY: lab test build bench lint types format facts environment clean help
