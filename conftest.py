@@ -8,9 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from nbval.plugin import IPyNbFile
 
 from kmscourse.authoring.newcomer import newcomer
+
+# A busy machine is not a failing test: examples are counted, never timed.
+settings.register_profile("course", deadline=None)
+settings.load_profile("course")
 
 _SURROUNDINGS = pytest.StashKey[ExitStack]()
 

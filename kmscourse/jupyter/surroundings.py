@@ -46,6 +46,7 @@ def environment(home: Path, given: Mapping[str, str]) -> dict[str, str]:
         "MPLCONFIGDIR": str(state / "matplotlib"),
         "XDG_CACHE_HOME": str(state / "cache"),
         "PYTHONNOUSERSITE": "1",
+        "PYTHONSTARTUP": str(_CONFIG / "startup.py"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else each kernel greets with a warning
         "KMSCOURSE_HOME": str(home),
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,21 +118,25 @@ def test_a_notebook_that_holds_the_file_too_long_is_told(
         store.add("one", ("It is so.",), True)
 
 
-def _add_many(path: Path, writer: int, count: int) -> None:
-    store = Answers(path)
-    for number in range(count):
-        store.add(f"question-{number}", (f"writer {writer}",), True)
+WRITER = """
+import sys
+from pathlib import Path
+
+from kmscourse.exam.answers import Answers
+
+store = Answers(Path(sys.argv[1]))
+for number in range(20):
+    store.add(f"question-{number}", (f"writer {sys.argv[2]}",), True)
+"""
 
 
 def test_two_notebooks_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "answers.json"
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_add_many, args=(path, w, 20)) for w in (1, 2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-        assert writer.exitcode == 0
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(number)])
+        for number in (1, 2)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
     found = Answers(path).everything()
     assert len(found) == 20
     for history in found.values():
