@@ -12,6 +12,39 @@ if TYPE_CHECKING:
     from kmscourse.cloud.identity import Principal
 
 
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """What a request's TLS connection agreed on; by default, what an SDK and AWS agree on today.
+
+    Attributes:
+        version: as CloudTrail writes it, e.g. ``"TLSv1.3"``.
+        cipher_suite: e.g. ``"TLS_AES_128_GCM_SHA256"``.
+    """
+
+    version: str = "TLSv1.3"
+    cipher_suite: str = "TLS_AES_128_GCM_SHA256"
+
+    @property
+    def number(self) -> str:
+        """The version as ``s3:TlsVersion`` has it, e.g. ``"1.3"``."""
+        return self.version.removeprefix("TLSv")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The connection that a request came on, where there really was one (`aws.serve`).
+
+    Attributes:
+        tls: None for plain HTTP.
+        source_ip: the address of the other end.
+        host: the ``Host`` header that the client sent.
+    """
+
+    tls: TLS | None
+    source_ip: str
+    host: str
+
+
 @dataclass(slots=True)
 class Call:
     """What is asked, by whom, and how it got here.
@@ -25,7 +58,8 @@ class Call:
         session_token: what came in ``X-Amz-Security-Token``, if anything.
         caller: who signed it; set by the gateway once it knows.
         http: the request on the wire; None for a call that a service makes.
-        secure: whether it came over TLS.
+        tls: the TLS connection that it came over; None for plain HTTP.
+        host: the host name that the client asked for.
         via: the services that pass the caller's identity on, first to last, as service
             principals (forward access sessions): S3 asking KMS for a data key has
             ``("s3.amazonaws.com",)``.
@@ -43,7 +77,8 @@ class Call:
     session_token: str | None = None
     caller: Principal = field(default=None)  # type: ignore[assignment]
     http: AWSPreparedRequest | None = None
-    secure: bool = True
+    tls: TLS | None = TLS()
+    host: str = ""
     user_agent: str = ""
     source_ip: str = "127.0.0.1"
     via: tuple[str, ...] = ()
@@ -51,6 +86,11 @@ class Call:
     source_account: str | None = None
     #: What services note for the trail: the resources touched, additionalEventData.
     noted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def secure(self) -> bool:
+        """Whether it came over TLS."""
+        return self.tls is not None
 
     @property
     def account(self) -> str:

@@ -28,7 +28,7 @@ from kmscourse.cloud import (
 )
 from kmscourse.cloud.at_rest import AtRest
 from kmscourse.cloud.authorization import Decision
-from kmscourse.cloud.call import Call
+from kmscourse.cloud.call import TLS, Call, Connection
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.errors import AWSError, OfflineError
 from kmscourse.cloud.identity import Identity
@@ -81,17 +81,24 @@ class Gateway:
         self._turn = RLock()
         self.deliveries = LogDelivery(trail, randomness, self.serve)
 
-    def handle(self, http: AWSPreparedRequest) -> Response:
-        """Answer one HTTP request to an AWS endpoint. Requests of several threads take turns."""
-        with self._turn:
-            return self._handle(http)
+    def handle(self, http: AWSPreparedRequest, connection: Connection | None = None) -> Response:
+        """Answer one HTTP request to an AWS endpoint. Requests of several threads take turns.
 
-    def _handle(self, http: AWSPreparedRequest) -> Response:
+        Args:
+            connection: what the request really came on; None for one that never left memory.
+        """
+        with self._turn:
+            return self._handle(http, connection)
+
+    def _handle(self, http: AWSPreparedRequest, connection: Connection | None) -> Response:
         if not protocol.is_aws(urlsplit(http.url).hostname or ""):
             raise OfflineError(isolation.refusal(http.url.partition("?")[0]))
         self.clock.tick()
         self.catch_up()
         envelope = protocol.open_envelope(http)
+        if connection is None:
+            tls = TLS() if envelope.secure else None
+            connection = Connection(tls, "127.0.0.1", urlsplit(http.url).netloc)
         call = Call(
             service=envelope.service,
             operation="",
@@ -102,8 +109,10 @@ class Gateway:
             access_key=envelope.access_key,
             session_token=envelope.session_token,
             http=http,
-            secure=envelope.secure,
+            tls=connection.tls,
+            host=connection.host,
             user_agent=envelope.user_agent,
+            source_ip=connection.source_ip,
         )
         try:
             call.operation, call.parameters = protocol.read(http, envelope)

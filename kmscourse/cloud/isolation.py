@@ -7,6 +7,9 @@ connects or a name is looked up, with one sentence.
 
 The second wall is an audit hook (PEP 578): Python reports every connection and look-up to
 it, however the socket came about, and an exception from it prevents the act.
+
+Programs started from here, such as the AWS CLI, have no such hook. They are told of an
+endpoint on this machine: of `aws.serve` while it is open, and else of one where nobody answers.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from botocore.configprovider import ConfigValueStore
 
 from kmscourse.cloud.errors import OfflineError
 
@@ -34,6 +39,9 @@ _HIDDEN = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
     }
 )
+
+#: The endpoint of programs while none is open: port 9 is nobody's, and errors quote the address.
+_NOBODY = "http://127.0.0.1:9/call-aws.serve-first"
 
 _LOOK_UPS = {
     "socket.getaddrinfo",
@@ -60,20 +68,38 @@ class Environment:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "AWS_ENDPOINT_URL": _NOBODY,
         }
         self._before = {name: os.environ.get(name) for name in {*hidden, *shown}}
         for name in hidden:
             del os.environ[name]
         os.environ.update(shown)
+        self._configured = ConfigValueStore.get_config_variable
+        ConfigValueStore.get_config_variable = _configured_here(self._configured)
 
     def restore(self) -> None:
         """Put every variable back as it was."""
+        ConfigValueStore.get_config_variable = self._configured
         for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _configured_here(configured: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """What boto3 in this process takes from its configuration: no endpoint and no CA bundle.
+
+    It needs neither, in memory. The variables are there for the programs that inherit them.
+    """
+
+    def get_config_variable(store: Any, logical_name: str) -> Any:
+        if logical_name == "ignore_configured_endpoint_urls":
+            return True
+        return None if logical_name == "ca_bundle" else configured(store, logical_name)
+
+    return get_config_variable
 
 
 def close() -> None:

@@ -71,7 +71,8 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
                 resource_account=permission.account or call.account,
                 context=_global_context(call)
                 | _of_organization(call, permission)
-                | permission.context,
+                | permission.context
+                | _of_connection(call),
                 session_issuer=call.caller.issuer_arn if call.caller.role_name else None,
                 aws_managed_key=permission.aws_managed_key,
             ),
@@ -107,6 +108,13 @@ def _policies(call: Call, permission: Permission) -> Policies:
         grants=list(permission.grants),
         management_account=member.management_account if member else None,
     )
+
+
+def _of_connection(call: Call) -> dict[str, str | list[str]]:
+    """What only the connection itself can say. S3 alone has a condition key for its version."""
+    if call.service == "s3" and call.tls is not None and not call.via:
+        return {"s3:TlsVersion": call.tls.number}
+    return {}
 
 
 def _of_organization(call: Call, permission: Permission) -> dict[str, str | list[str]]:

@@ -32,8 +32,9 @@ from kmscourse.cloud.errors import AWSError
 #: Signing names that differ from botocore's service names.
 _SERVICE_OF_SIGNATURE = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 _HOST = re.compile(
-    r"^(?:(?P<bucket>.+)\.)?(?P<service>[a-z0-9-]+?)(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?"
-    r"\.amazonaws\.com(?:\.cn)?$"
+    # A bucket only where it must be one: "s3.us-east-1" is a service and a Region.
+    r"^(?:(?P<bucket>.+?)\.)??(?P<service>[a-z0-9-]+?)(?:-accelerate|-external-1|-fips)?"
+    r"(?:\.dualstack)?(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?$"
 )
 _SCOPE = re.compile(
     r"(?P<access_key>[A-Za-z0-9]+)/\d{8}/(?P<region>[a-z0-9-]*)/(?P<service>[a-z0-9-]+)/aws4_request"
@@ -80,6 +81,12 @@ def model(service: str) -> ServiceModel | None:
 def is_aws(host: str) -> bool:
     """Whether a host is one of AWS's endpoints."""
     return host.lower().rstrip(".").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def scope(credential: str) -> tuple[str, str] | None:
+    """The service and Region in the scope of a signature (SigV4); None where there is none."""
+    found = _SCOPE.search(credential)
+    return (found["service"], found["region"] or "us-east-1") if found else None
 
 
 def open_envelope(http: AWSPreparedRequest) -> Envelope:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -16,12 +16,15 @@ from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.gateway import Gateway
 from kmscourse.cloud.http_door import HTTPDoor
-from kmscourse.cloud.identity import Identity
+from kmscourse.cloud.identity import LEARNER, Identity
 from kmscourse.cloud.kms import KMS
 from kmscourse.cloud.meter import Bill, KeyMonths, Meter
 from kmscourse.cloud.moto_door import DEFAULT_ACCOUNT, MotoDoor
 from kmscourse.cloud.randomness import Randomness
 from kmscourse.cloud.trail import Trail
+
+if TYPE_CHECKING:
+    from kmscourse.cloud.serving import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Cloud:
         )
         self._door = self.gateway.door = MotoDoor(self.gateway.handle, self.clock.now, seed)
         self._http_door = HTTPDoor(self.gateway.handle)
+        self._server: Server | None = None
 
     def open(self) -> None:
         """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
@@ -104,6 +108,8 @@ class Cloud:
 
     def close(self) -> None:
         """Put everything back as it was. `kmscourse.cloud.stop` calls it."""
+        if self._server is not None:
+            self._server.close()
         isolation.reopen()
         self._environment.restore()
         self._http_door.close()
@@ -156,6 +162,30 @@ class Cloud:
         For S3: ``aws.stored("s3", bucket, key)``.
         """
         return self.gateway.at_rest.stored(service, *where, **named)
+
+    def serve(self, *, port: int = 0, https_port: int = 0) -> Server:
+        """Open an endpoint on this machine, for the AWS CLI and whatever else is not boto3 here.
+
+        Over HTTP and HTTPS, on loopback only. Programs started while it is open, such as ``aws``
+        in a ``%%bash`` cell, find it over HTTPS by themselves; ``server.environment()`` has what
+        a terminal of your own needs. Closes with the simulated AWS, with ``server.close()`` or
+        with a ``with`` block; serving again closes the one before.
+
+        Args:
+            port: for HTTP; any free one unless given.
+            https_port: for HTTPS; any free one unless given.
+
+        Raises:
+            ServingError: where there are no sockets, or a port is taken; a `RuntimeError`.
+        """
+        from kmscourse.cloud.serving import Server  # needs sockets and threads
+
+        if self._server is not None:
+            self._server.close()
+        learner = self.identity.user_or_role(self.account_id, LEARNER)
+        variables = {**learner.environment(), "AWS_DEFAULT_REGION": self.region}
+        self._server = Server(self.gateway.handle, variables, port, https_port)
+        return self._server
 
     def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
         """The hours for which each customer managed key is paid for.

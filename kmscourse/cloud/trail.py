@@ -128,11 +128,12 @@ class Trail:
         record["managementEvent"] = management
         record["recipientAccountId"] = call.account
         record["eventCategory"] = "Management" if management else "Data"
-        if call.secure and not call.via:
+        if call.tls is not None and not call.via:
+            host = call.host or f"{call.service}.{call.region}.amazonaws.com"
             record["tlsDetails"] = {
-                "tlsVersion": "TLSv1.3",
-                "cipherSuite": "TLS_AES_128_GCM_SHA256",
-                "clientProvidedHostHeader": f"{call.service}.{call.region}.amazonaws.com",
+                "tlsVersion": call.tls.version,
+                "cipherSuite": call.tls.cipher_suite,
+                "clientProvidedHostHeader": host,
             }
         self._records.append(record)
         self._copy_to_owners(record)
