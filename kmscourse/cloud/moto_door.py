@@ -96,7 +96,8 @@ class MotoDoor:
         if answered is None:
             return Response(404, {}, b"")
         status, headers, body = answered
-        written = {str(name).lower(): str(value) for name, value in headers.items()}
+        # The headers of its own HTTP errors moto gives as a list of pairs.
+        written = {str(name).lower(): str(value) for name, value in dict(headers).items()}
         written |= {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
         return Response(status, written, body.encode() if isinstance(body, str) else body)
 
