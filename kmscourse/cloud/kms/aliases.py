@@ -112,10 +112,10 @@ def _check_name(name: str) -> None:
     if not name.startswith("alias/"):
         raise AWSError(
             "ValidationException",
-            "Invalid identifier: an alias name begins with alias/, followed by a name.",
+            "Invalid identifier",
         )
     if not _ALIAS.fullmatch(name):
-        raise AWSError("InvalidAliasNameException", f"{name} is not a valid alias name.")
+        raise AWSError("ValidationException", f"{name} contains invalid characters for an alias")
 
 
 def _target(kms: KMS, call: Call) -> Key:

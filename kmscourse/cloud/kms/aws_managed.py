@@ -28,7 +28,10 @@ _DESCRIPTIONS = {
     ),
 }
 #: The aliases that every account has from the start, by the name after ``alias/aws/``.
-PREDEFINED = tuple(_DESCRIPTIONS)
+PREDEFINED = (
+    "acm", "dynamodb", "ebs", "elasticfilesystem", "es", "glue", "kinesisvideo", "lambda", "rds",
+    "redshift", "s3", "secretsmanager", "ssm", "xray",
+)  # fmt: skip
 #: Services that call KMS under another name than their key's.
 _VIA = {"ebs": "ec2"}
 

@@ -86,7 +86,7 @@ def _describe_needs(kms: KMS, call: Call) -> list[Permission]:
     return [kms.permission(call, kms.key_of(call))]
 
 
-@operation("DescribeKey", cross_account=True, needs=_describe_needs)
+@operation("DescribeKey", by_alias=True, cross_account=True, needs=_describe_needs)
 def describe_key(kms: KMS, call: Call, _: None) -> dict[str, Any]:
     """Everything about a key but its material and policy."""
     return {"KeyMetadata": kms.key_of(call).metadata()}

@@ -53,7 +53,7 @@ def parse(text: str, *, account: str, region: str) -> Name:
         return Name("alias", account, region, text)
     if _KEY_ID.fullmatch(text) or _MULTI_REGION.fullmatch(text):
         return Name("key", account, region, text.lower())
-    raise AWSError("NotFoundException", f"Invalid keyId '{text}'")
+    raise AWSError("NotFoundException", f"Invalid keyId {text}")
 
 
 def not_found(arn: str) -> AWSError:

@@ -69,7 +69,7 @@ def get_key_rotation_status(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """Whether, how often and when next. Off while a key waits for its deletion (ROT-12)."""
     schedule = key.core.rotation
     on = schedule.period is not None and key.deletion_scheduled is None
-    status: dict[str, Any] = {"KeyRotationEnabled": on, "KeyId": key.arn}
+    status: dict[str, Any] = {"KeyRotationEnabled": on, "KeyId": key.id}
     if on:
         status["RotationPeriodInDays"] = schedule.period
         status["NextRotationDate"] = schedule.next
@@ -100,7 +100,7 @@ def rotate_key_on_demand(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     schedule.started = call.time
     schedule.on_demand += 1
     kms.in_the_background(call, lambda when: _finish(kms, key, when))
-    return {"KeyId": key.arn}
+    return {"KeyId": key.id}
 
 
 @operation("ListKeyRotations", suits=_rotates)
@@ -184,7 +184,7 @@ def _check_waiting(key: Key) -> None:
 
 def _entry(key: Key, index: int) -> dict[str, Any]:
     version = key.materials[index]
-    entry: dict[str, Any] = {"KeyId": key.arn, "KeyMaterialId": version.id}
+    entry: dict[str, Any] = {"KeyId": key.id, "KeyMaterialId": version.id}
     if version.created is None:
         pending = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
         entry["KeyMaterialState"] = pending if waits_for_regions(key) else "PENDING_ROTATION"

@@ -40,6 +40,7 @@ class Operation:
         refuses: the key states that refuse it; see `states`.
         suits: looks at the key before its state does, for what kinds of key cannot do.
         uses: whether it is a cryptographic operation, which GetKeyLastUsage reports.
+        by_alias: whether an alias may name the key; cryptographic operations all take one.
         cross_account: whether callers of another account may use it.
     """
 
@@ -48,6 +49,7 @@ class Operation:
     refuses: frozenset[str] = states.ALWAYS
     suits: Callable[[Call, Key], None] | None = None
     uses: bool = False
+    by_alias: bool = False
     cross_account: bool = False
     needs: Callable[[KMS, Call], list[Permission]] | None = None
 
@@ -235,6 +237,9 @@ class KMS:
         noted: Key | None = call.noted.get("key")
         if noted is None:
             key_id = call.parameters.get("KeyId")
+            entry = self._entry(call)
+            if key_id and "alias/" in key_id and not (entry.uses or entry.by_alias):
+                raise AWSError("NotFoundException", f"Invalid keyId {key_id}")
             noted = self.find(call, key_id) if key_id else self.key_of_ciphertext(call)
             note_key(call, noted)
             call.noted["key"] = noted

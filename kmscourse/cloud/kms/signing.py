@@ -64,7 +64,7 @@ def _is_a_pair(call: Call, key: Key) -> None:
         raise states.unsupported(key, "key spec", key.spec)
 
 
-@operation("GetPublicKey", refuses=states.USES, suits=_is_a_pair, cross_account=True)
+@operation("GetPublicKey", by_alias=True, refuses=states.USES, suits=_is_a_pair, cross_account=True)
 def get_public_key(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
     """The public key, with what it may be used for."""
     return {

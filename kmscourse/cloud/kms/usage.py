@@ -25,7 +25,7 @@ def get_key_last_usage(kms: KMS, call: Call, key: Key) -> dict[str, Any]:
         if "event_id" in key.last_use.noted:
             last["CloudTrailEventId"] = key.last_use.noted["event_id"]
     return {
-        "KeyId": key.arn,
+        "KeyId": key.id,
         "KeyLastUsage": last,
         "TrackingStartDate": key.created,
         "KeyCreationDate": key.created,
