@@ -322,3 +322,22 @@ def test_a_multipart_upload_without_decrypt_fails_at_its_first_part(
         lambda: ana.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=SECRET)
     )
     assert "kms:Decrypt" in text
+
+
+def test_a_policy_that_is_none_is_not_saved(s3: Any, bucket: str) -> None:
+    for policy in (
+        "{}",
+        document(allow("s3:GetObject")),  # no principal
+        document({"Effect": "Perhaps", "Principal": "*", "Action": "s3:*", "Resource": "*"}),
+    ):
+        with pytest.raises(ClientError) as refused:
+            s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+        assert code_of(refused) == "MalformedPolicy"
+
+
+def test_a_bucket_of_an_unexpected_owner_is_left_alone(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=SECRET)
+    with pytest.raises(ClientError) as refused:
+        s3.get_object(Bucket=bucket, Key="k", ExpectedBucketOwner=OTHER)
+    assert code_of(refused) == "AccessDenied"
+    s3.get_object(Bucket=bucket, Key="k", ExpectedBucketOwner="123456789012")

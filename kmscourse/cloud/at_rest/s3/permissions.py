@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
 from kmscourse.cloud.at_rest.s3.disk import find_bucket, find_object
+from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.permissions import Permission, RefusedError, check
 
 #: Operations whose permission has another name than the operation.
@@ -153,6 +155,18 @@ def may_delete(call: Call, resource: str) -> bool:
     except RefusedError:
         return False
     return True
+
+
+def validate_policy(policy: str) -> None:
+    """Refuse a bucket policy that S3 would not save.
+
+    Raises:
+        AWSError: ``MalformedPolicy``, in AWS's words.
+    """
+    try:
+        parse_policy(policy, kind="bucket")
+    except MalformedPolicyError as error:
+        raise AWSError(error.code, error.message) from error
 
 
 def note(call: Call) -> None:

@@ -68,6 +68,10 @@ class S3:
         request = Request(self._keys, gateway, call)
         if request.bucket is None:
             return ask_moto()
+        if call.parameters.get("ExpectedBucketOwner") not in (None, request.bucket.account_id):
+            raise AWSError("AccessDenied", "Access Denied", 403)
+        if call.operation == "PutBucketPolicy":
+            permissions.validate_policy(str(call.parameters.get("Policy", "")))
         if call.operation in bucket_encryption.OPERATIONS:
             return bucket_encryption.OPERATIONS[call.operation](request.bucket, call.parameters)
         if call.operation == "UpdateObjectEncryption":
