@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 #: How long a Bucket Key is used before S3 asks KMS again. AWS says only "time-limited".
 BUCKET_KEY_LIFETIME = timedelta(minutes=5)
 
-_ROOT = "the root key of S3"
-
 
 @dataclass(frozen=True, slots=True)
 class _DataKey:

@@ -24,9 +24,7 @@ import moto.s3.urls
 from moto.s3.models import FakeBucket, FakeKey, FakeMultipart, S3Backend, s3_backends
 
 from kmscourse.cloud.at_rest.s3.envelope import (
-    DSSE_KMS,
     SSE_C,
-    SSE_KMS,
     SSE_S3,
     Bytes,
     Envelope,
@@ -280,8 +278,3 @@ def _glance(data: bytes | None) -> str:
     if data is None:
         return ""
     return f"{data[:16].hex()}{'...' if len(data) > 16 else ''} ({len(data):,} bytes)"
-
-
-#: For the record of data events: how CloudTrail names what was applied.
-#: Source: Amazon S3 User Guide, "Amazon S3 CloudTrail events": additionalEventData.SSEApplied.
-SSE_APPLIED = {SSE_S3: "SSE_S3", SSE_KMS: "SSE_KMS", SSE_C: "SSE_C", DSSE_KMS: "DSSE_KMS"}
