@@ -94,6 +94,12 @@ class Decision {
       this.live,
     );
     this.root.addEventListener("keydown", (event) => this.onKey(event));
+    // One Tab stop for the whole path: wherever the focus was last.
+    this.path.addEventListener("focusin", (event) => {
+      if (!event.target.dataset.key) return;
+      this.at = event.target.dataset.key;
+      rove(this.heads(), event.target);
+    });
   }
 
   button(drawn, words, key, act, label) {
@@ -132,7 +138,7 @@ class Decision {
     }
     this.drawStop();
     const heads = this.heads();
-    rove(heads, heads.find((head) => head.dataset.key === focus) || this.current(heads));
+    rove(heads, this.current(heads));
     // What was replaced loses the focus; give it to what stands in its place.
     if (focus && !this.root.contains(document.activeElement)) this.focusOn(focus);
     if (this.adding && shown.asked >= this.adding) this.showAdded();
@@ -140,7 +146,12 @@ class Decision {
   }
 
   current(heads) {
-    return heads.find((head) => head.tabIndex === 0) || heads.find((head) => head.closest(".dec-stops, .dec-decides")) || heads[0];
+    return (
+      heads.find((head) => head.dataset.key === this.at) ||
+      heads.find((head) => head.closest(".dec-stops")) ||
+      heads.find((head) => head.closest(".dec-decides")) ||
+      heads[0]
+    );
   }
 
   drawVerdict(before) {
@@ -158,7 +169,7 @@ class Decision {
           sign("back", 14),
           was.outcome === outcome
             ? "With your changes; the outcome is the same as before them."
-            : `With your changes. Before them: ${lowerFirst(was.headline)}.`,
+            : `With your changes. Before them: ${asides(was.headline)}.`,
         ),
       );
     }
@@ -224,7 +235,7 @@ class Decision {
           ? h("div", { class: "dec-note" }, icon("people", 14), `It belongs to account ${request.owner}; the caller is of account ${request.account}. Both sides must allow.`)
           : null,
       ),
-      row("When, how", this.context(request.context)),
+      row("Context", this.context(request.context)),
     );
     this.requestProblem = h("div", { class: "dec-complaint" }, this.complaint(this.changing ? problem : ""));
     this.request.replaceChildren(
@@ -349,8 +360,9 @@ class Decision {
     built.head.replaceChildren(
       h("span", { class: "dec-turn" }, sign("turn", 14)),
       h("span", { class: "dec-name" }, layer.title),
-      layer.quiet ? h("span", { class: "dec-aside" }, layer.role === "absent" ? layer.detail : layer.badge) : null,
-      layer.quiet ? null : h("span", { class: "dec-badge" }, sign(layer.role, 14), layer.badge),
+      layer.quiet
+        ? h("span", { class: "dec-aside" }, layer.role === "absent" ? layer.detail : layer.badge)
+        : h("span", { class: "dec-badge" }, sign(layer.role, 14), layer.badge),
     );
     built.body.hidden = !open;
     built.detail.replaceChildren(
@@ -524,6 +536,7 @@ class Decision {
     this.drawEditor(doc);
     doc.text.focus();
     doc.text.setSelectionRange(0, 0);
+    doc.text.scrollTop = 0;
   }
 
   fit(doc) {
@@ -566,7 +579,7 @@ class Decision {
           : problem.place
             ? h("div", { class: "dec-place" }, problem.place)
             : null,
-        h("div", { class: "dec-note" }, `Until then the last verdict stands: ${lowerFirst(headline)}.`),
+        h("div", { class: "dec-note" }, `Until then the last verdict stands: ${asides(headline)}.`),
       ].filter(Boolean),
     );
   }
@@ -635,7 +648,6 @@ class Decision {
   focusOn(key) {
     const heads = this.heads();
     const head = heads.find((each) => each.dataset.key === key) || this.current(heads);
-    rove(heads, head);
     head.focus({ preventScroll: true });
   }
 
@@ -688,7 +700,6 @@ class Decision {
     const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: heads.length - 1 };
     if (key in next) {
       const head = heads[Math.min(Math.max(next[key], 0), heads.length - 1)];
-      rove(heads, head);
       head.focus();
       return true;
     }
@@ -738,6 +749,11 @@ class Decision {
 
 function lowerFirst(text) {
   return /^[A-Z]{2}/.test(text) ? text : text[0].toLowerCase() + text.slice(1);
+}
+
+/** A headline within a sentence. */
+function asides(headline) {
+  return lowerFirst(headline).replace(":", ",");
 }
 
 function upperFirst(text) {
