@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from kmscourse.cloud import protocol
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.errors import AWSError
@@ -251,7 +253,12 @@ class KMS:
         Raises:
             AWSError: ``NotFoundException``, in the words of AWS for each form.
         """
-        wanted = names.parse(key_id, account=call.account, region=call.region)
+        try:
+            wanted = names.parse(key_id, account=call.account, region=call.region)
+        except AWSError as error:
+            if error.code in _documented(call.operation):
+                raise
+            raise AWSError("NotFoundException", error.message) from error
         region = self.region(wanted.account, wanted.region)
         if wanted.kind == "alias":
             alias = region.aliases.get(wanted.id)
@@ -300,7 +307,8 @@ class KMS:
 
     def _check_grant_tokens(self, call: Call) -> None:
         for token in call.parameters.get("GrantTokens") or ():
-            if token not in self.grant_tokens:
+            # DescribeKey takes tokens, and lists no error for one that nobody issued.
+            if token not in self.grant_tokens and call.operation != "DescribeKey":
                 raise AWSError("InvalidGrantTokenException")
 
     @staticmethod
@@ -312,6 +320,14 @@ class KMS:
                 f"{call.operation} is not part of this simulation: see docs/fidelity.md.",
             )
         return entry
+
+
+@lru_cache(maxsize=128)
+def _documented(operation: str) -> frozenset[str]:
+    """The errors that the service model lists for an operation."""
+    model = protocol.model("kms")
+    assert model is not None
+    return frozenset(shape.name for shape in model.operation_model(operation).error_shapes)
 
 
 def check_key(call: Call, key: Key, entry: Operation) -> None:
