@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kmscourse.cloud.at_rest.s3 import S3
+from kmscourse.cloud.at_rest.ssm import ParameterStore
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
@@ -41,7 +42,10 @@ class AtRest:
     """The services around KMS, of one simulated AWS."""
 
     def __init__(self, random: Randomness) -> None:
-        self._services: dict[str, Service] = {"s3": S3(random)}
+        self._services: dict[str, Service] = {
+            "s3": S3(random),
+            "ssm": ParameterStore(random),
+        }
 
     def open(self) -> None:
         """Let every service store ciphertext from now on."""

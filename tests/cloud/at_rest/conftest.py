@@ -72,10 +72,14 @@ def customer_key() -> dict[str, Any]:
     return {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
 
 
-def everything_stored(aws: cloud.Cloud) -> Iterator[bytes]:
-    """Every piece of text and bytes that the simulated AWS holds, moto's own state included."""
+def everything_stored(aws: cloud.Cloud, *more: Any) -> Iterator[bytes]:
+    """Every piece of text and bytes that the simulated AWS holds, moto's own state included.
+
+    Args:
+        more: what moto holds for services other than S3.
+    """
     seen: set[int] = set()
-    waiting: list[Any] = [aws, dict(moto.s3.models.s3_backends), vars(moto.s3.models)]
+    waiting: list[Any] = [aws, dict(moto.s3.models.s3_backends), vars(moto.s3.models), *more]
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen or isinstance(thing, type):
