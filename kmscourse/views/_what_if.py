@@ -181,6 +181,7 @@ class WhatIf:
             KeyError: no such document or layer, or one that holds no documents (grants).
             MalformedPolicyError: the statement, or the document as it is now, is no policy.
         """
+        self.added = ""
         drafts = [d for d in self.drafts if d.key == where or d.key.rpartition("/")[0] == where]
         draft = drafts[0] if drafts else self._new(where)
         if draft.problem is not None:
@@ -336,9 +337,29 @@ def pretty(content: object) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
+# Python's words for what is wrong with JSON, for people who have not written it before.
+_KINDER = {
+    "Expecting value": "Something is missing here, or there is a comma too many before it.",
+    "Expecting property name": "A name in double quotes belongs here, or there is a comma too many "
+    "before it.",
+    "Illegal trailing comma": "There is a comma too many here.",
+    "Expecting ',' delimiter": "A comma is missing before this, or something before it is not "
+    "closed.",
+    "Expecting ':' delimiter": "A colon belongs between a name and its value.",
+    "Unterminated string": "The text that begins here is never closed: a double quote is missing.",
+    "Invalid control character": "This text runs over the end of its line: a double quote is "
+    "missing.",
+    "Extra data": "The policy has ended before this: a bracket is too many, or closes too early.",
+    "Invalid \\": "A backslash must be written twice.",
+}
+
+
 def _problem(error: MalformedPolicyError, text: str) -> Problem:
     start, end = 0, len(text)
     line = 0
+    advice = next(
+        (kind for words, kind in _KINDER.items() if error.advice.startswith(words)), error.advice
+    )
     words = error.place.split()
     if len(words) == 4 and words[0] == "line" and words[1].isdigit():
         line = int(words[1])
@@ -352,7 +373,7 @@ def _problem(error: MalformedPolicyError, text: str) -> Problem:
         error.code,
         error.message,
         error.place,
-        error.advice,
+        advice,
         line,
         _json_place.utf16(text, start),
         _json_place.utf16(text, end),

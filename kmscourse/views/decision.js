@@ -427,7 +427,8 @@ class Decision {
     doc.title.replaceChildren(
       icon(given.editable ? "tag" : "key", 15),
       h("span", { class: "dec-doc-name" }, given.label),
-      given.edited ? h("span", { class: "dec-chip" }, "changed") : "",
+      given.state ? h("span", { class: "dec-chip" }, given.state) : "",
+      given.problem && !doc.editing ? h("span", { class: "dec-chip dec-chip-wrong" }, icon("alert", 12), "not a policy yet") : "",
     );
     const { statements } = given;
     doc.statements.replaceChildren(
@@ -490,7 +491,7 @@ class Decision {
       h("span", { class: "dec-sid" }, given.name),
       h("span", { class: "dec-result" }, sign(given.matched ? (deny ? "stops" : "decides") : "silent", 14), given.result),
       given.decided
-        ? h("span", { class: "dec-decided" }, sign(this.shown.allowed ? "decides" : deny ? "stops" : "passes", 14), this.shown.allowed || deny ? "This decided it" : "Counted, but not enough")
+        ? h("span", { class: "dec-decided" }, sign(this.shown.allowed ? "decides" : deny ? "stops" : "passes", 14), given.decided)
         : null,
     );
     return h(
@@ -598,6 +599,7 @@ class Decision {
 
   leave(doc, { focus = true } = {}) {
     doc.editing = false;
+    this.drawDocument(doc.given);
     doc.editor.hidden = true;
     doc.node.classList.remove("dec-editing");
     doc.editButton.removeAttribute("aria-expanded");
@@ -607,6 +609,7 @@ class Decision {
   }
 
   add(where) {
+    this.addingTo = where;
     this.adding = this.ask({ do: "add", where });
   }
 
@@ -614,7 +617,12 @@ class Decision {
   showAdded() {
     this.adding = 0;
     const { added } = this.shown;
-    if (!added || !this.docs.has(added.key)) return;
+    if (!added || !this.docs.has(added.key)) {
+      // The text there is no policy yet: show what is wrong with it first.
+      const wrong = this.docs.get(this.addingTo);
+      if (wrong && !wrong.editing) this.edit(wrong.key);
+      return;
+    }
     const doc = this.docs.get(added.key);
     const built = this.layers.get(added.key.split("/")[0]);
     this.open.set(built.layer.key, true);

@@ -64,8 +64,6 @@ _NONE_HERE = {
     Layer.SESSION: "None, so it limits nothing.",
 }
 _CAPS = (Layer.RCP, Layer.SCP, Layer.ENDPOINT, Layer.BOUNDARY, Layer.SESSION)
-# Values of a context are shown up to this length in the list that is not for editing.
-_SHOWN = 96
 
 
 class DecisionView(View):
@@ -406,13 +404,13 @@ def _document(desk: WhatIf, scene: Scene, draft: Draft, view: LayerView | None) 
     nearest = desk.decision.denied_by == draft.layer.value
     return {
         "key": draft.key,
-        "label": _upper(label) + (" (added here)" if draft.given is None else ""),
+        "label": _upper(label),
         "text": draft.text,
-        "edited": draft.edited,
+        "state": "added here" if draft.given is None else "changed" if draft.edited else "",
         "editable": True,
         "problem": asdict(draft.problem) if draft.problem is not None else None,
         "statements": [
-            _statement(scene, draft, step, _id(step) in decided, nearest) for step in steps
+            _statement(desk, scene, draft, step, _id(step) in decided, nearest) for step in steps
         ],
     }
 
@@ -422,7 +420,7 @@ def _id(step: Step) -> tuple[str, int, int, int]:
 
 
 def _statement(
-    scene: Scene, draft: Draft, step: Step, decided: bool, stops: bool
+    desk: WhatIf, scene: Scene, draft: Draft, step: Step, decided: bool, stops: bool
 ) -> dict[str, Any]:
     """One statement, part by part, with how each part fared."""
     statement = draft.document.statements[step.index]
@@ -466,7 +464,7 @@ def _statement(
         "matched": step.matched,
         "result": _result(step),
         "detail": step.detail,
-        "decided": decided,
+        "decided": _weight(desk.decision, step) if decided else "",
         "open": decided or (stops and not step.matched and step.failed_on != "action"),
         "parts": shown,
     }
@@ -497,7 +495,7 @@ def _grants(decision: Decision, view: LayerView) -> dict[str, Any]:
                 "matched": step.matched,
                 "result": _result(step),
                 "detail": step.detail,
-                "decided": _id(step) in decided,
+                "decided": _weight(decision, step) if _id(step) in decided else "",
                 "open": _id(step) in decided,
                 "parts": [
                     {
@@ -517,11 +515,20 @@ def _grants(decision: Decision, view: LayerView) -> dict[str, Any]:
         "key": "grant/0",
         "label": "Grants on this key",
         "text": "",
-        "edited": False,
+        "state": "",
         "editable": False,
         "problem": None,
         "statements": statements,
     }
+
+
+def _weight(decision: Decision, step: Step) -> str:
+    """What a statement that counted did for the outcome."""
+    if decision.allowed and len(decision.decided_by) > 1:
+        return "Half of what is needed"
+    if decision.allowed or step.effect == "Deny":
+        return "This decided it"
+    return "Counted, but not enough"
 
 
 def _result(step: Step) -> str:

@@ -1,4 +1,4 @@
-"""The decision view in JupyterLab: a refused call, the missing statement added, the outcome turns."""
+"""The decision view in JupyterLab: a refused call, the missing statement, the outcome turns."""
 
 from __future__ import annotations
 
@@ -28,34 +28,41 @@ SHOW = """
 view = views.DecisionView(decision, title="Why was the analyst refused?")
 view
 """
-# A condition that is not met, an organization, a boundary: more layers than one.
+# An organization, a boundary, a grant and a condition that is met: more layers than one.
 CROWDED = """
 from kmscourse import views
 from kmscourse.cloud.authorization import Grant, NamedPolicy, Policies, Request, decide
 
-home, key = "111122223333", "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-everything = {"Version": "2012-10-17", "Statement": {"Sid": "FullAWSAccess", "Effect": "Allow", "Action": "*", "Resource": "*"}}
-region = {"Version": "2012-10-17", "Statement": [
-    {"Sid": "OnlyEurope", "Effect": "Deny", "Action": "*", "Resource": "*",
-     "Condition": {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}}]}
-key_policy = {"Version": "2012-10-17", "Id": "records", "Statement": [
-    {"Sid": "Administrators", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{home}:role/key-admin"},
-     "Action": ["kms:Create*", "kms:Describe*", "kms:PutKeyPolicy"], "Resource": "*"},
-    {"Sid": "LeaveItToIAM", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{home}:root"},
-     "Action": "kms:*", "Resource": "*"},
-    {"Sid": "OnlyThroughS3", "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
-     "Condition": {"StringNotEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}}]}
-ward = {"Version": "2012-10-17", "Statement": [
-    {"Sid": "OwnWard", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key,
-     "Condition": {"StringEquals": {"kms:EncryptionContext:ward": "cardiology"}}}]}
+home = "111122223333"
+key = f"arn:aws:kms:eu-west-1:{home}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+def policy(*statements):
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+def statement(sid, effect, action, resource="*", **more):
+    return {"Sid": sid, "Effect": effect, **more, "Action": action, "Resource": resource}
+
+everything = NamedPolicy("FullAWSAccess", policy(statement("All", "Allow", "*")))
+abroad = {"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}}
+europe = NamedPolicy("europe", policy(statement("OnlyEurope", "Deny", "*", Condition=abroad)))
+directly = {"StringNotEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+key_policy = policy(
+    statement("Administrators", "Allow", ["kms:Create*", "kms:Describe*", "kms:PutKeyPolicy"],
+              Principal={"AWS": f"arn:aws:iam::{home}:role/key-admin"}),
+    statement("LeaveItToIAM", "Allow", "kms:*", Principal={"AWS": f"arn:aws:iam::{home}:root"}),
+    statement("OnlyThroughS3", "Deny", "kms:Decrypt", Principal="*", Condition=directly),
+)
+cardiology = {"StringEquals": {"kms:EncryptionContext:ward": "cardiology"}}
+ward = policy(statement("OwnWard", "Allow", "kms:Decrypt", key, Condition=cardiology))
+grant = Grant(frozenset({"Encrypt"}), grantee_principal=f"arn:aws:iam::{home}:role/clinician",
+              grant_id="0c237476b39f8bc4")
 crowded = decide(
-    Request(f"arn:aws:sts::{home}:assumed-role/clinician/night-shift", "kms:Decrypt", key,
-            context={"aws:RequestedRegion": "eu-west-1", "kms:EncryptionContext:ward": "cardiology",
-                     "aws:SourceIp": "10.1.2.3", "aws:SecureTransport": "true"}),
-    Policies(identity=[NamedPolicy("own-ward", ward)], resource=key_policy, boundary=[NamedPolicy("clinic-boundary", everything)],
-             scps=[[NamedPolicy("FullAWSAccess", everything)], [NamedPolicy("europe", region), NamedPolicy("FullAWSAccess", everything)]],
-             rcps=[[], []],
-             grants=[Grant(frozenset({"Encrypt"}), grantee_principal=f"arn:aws:iam::{home}:role/clinician", grant_id="0c237476b39f8bc4")]),
+    Request(f"arn:aws:sts::{home}:assumed-role/clinician/night-shift", "kms:Decrypt", key, context={
+        "aws:RequestedRegion": "eu-west-1", "kms:EncryptionContext:ward": "cardiology",
+        "aws:SourceIp": "10.1.2.3", "aws:SecureTransport": "true"}),
+    Policies(identity=[NamedPolicy("own-ward", ward)], resource=key_policy,
+             boundary=[everything], scps=[[everything], [europe, everything]], rcps=[[], []],
+             grants=[grant]),
 )
 view = views.DecisionView(crowded, title="The clinician at night")
 view
@@ -139,6 +146,38 @@ def test_a_refused_call_is_turned_by_the_missing_statement_by_keyboard_alone(
 
 def focused(desk: Desk) -> str:
     return str(desk.page.evaluate("document.activeElement.dataset.key"))
+
+
+def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk) -> None:
+    """Typing turns the outcome letter by letter, and Python holds the same decision."""
+    view = open_view(desk, CROWDED)
+    page = desk.page
+    expect(view.locator(".dec-verdict")).to_contain_text('statement "OnlyThroughS3"')
+    view.locator(".dec-layer-head[tabindex='0']").focus()
+    page.keyboard.press("c")
+    expect(view.get_by_label("Action")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(view.get_by_label("kms:ViaService")).to_be_focused()
+    page.keyboard.type("s3.eu-west-1.amazonaws.co")
+    expect(headline(view)).to_contain_text("Refused")
+    page.keyboard.type("m")
+    expect(headline(view)).to_contain_text("Allowed")
+    view.get_by_label("Action").fill("kms")
+    expect(view.locator(".dec-complaint")).to_contain_text("write service:Action")
+    expect(headline(view)).to_contain_text("Allowed")
+    view.get_by_label("Action").fill("kms:Encrypt")
+    expect(headline(view)).to_contain_text("Allowed")  # the grant gives that
+    expect(view.locator(".dec-decides", has_text="Grants")).to_contain_text("This decided it")
+    page.keyboard.press("Escape")
+    expect(view.get_by_role("button", name="Change the request")).to_be_focused()
+
+    # The other way round: a cell changes what the view shows.
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type('view.change_request(action="kms:CreateGrant").outcome')
+    page.keyboard.press("Control+Enter")
+    expect(headline(view)).to_contain_text("Refused: nothing allows it")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
