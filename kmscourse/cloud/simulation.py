@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from kmscourse.cloud import isolation
+from kmscourse.cloud.at_rest.ebs import Disk
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.gateway import Gateway
@@ -186,6 +187,14 @@ class Cloud:
         variables = {**learner.environment(), "AWS_DEFAULT_REGION": self.region}
         self._server = Server(self.gateway.handle, variables, port, https_port)
         return self._server
+
+    def disk(self, volume_id: str) -> Disk:
+        """An EBS volume as the operating system sees it that has it attached.
+
+        ``aws.disk(volume_id).write(0, b"...")`` and ``.read(0, 512)``; what then lies on the
+        volume itself shows ``aws.stored("ebs", volume_id)``.
+        """
+        return self.gateway.at_rest.ebs.disk(volume_id)
 
     def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
         """The hours for which each customer managed key is paid for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kmscourse.cloud.at_rest.ebs import EBS
 from kmscourse.cloud.at_rest.s3 import S3
 from kmscourse.cloud.at_rest.ssm import ParameterStore
 from kmscourse.cloud.call import Call
@@ -14,6 +15,9 @@ from kmscourse.cloud.randomness import Randomness
 
 if TYPE_CHECKING:
     from kmscourse.cloud.gateway import Gateway
+
+#: Services whose disks are another's.
+_DISKS = {"ebs": "ec2"}
 
 
 class Service(Protocol):
@@ -42,7 +46,9 @@ class AtRest:
     """The services around KMS, of one simulated AWS."""
 
     def __init__(self, random: Randomness) -> None:
+        self.ebs = EBS()
         self._services: dict[str, Service] = {
+            "ec2": self.ebs,
             "s3": S3(random),
             "ssm": ParameterStore(random),
         }
@@ -75,6 +81,7 @@ class AtRest:
         Raises:
             ValueError: for a service whose disk cannot be shown, with those that can.
         """
+        service = _DISKS.get(service, service)
         if service not in self._services:
             raise ValueError(f"Whose disk? One of: {', '.join(self._services)}; not {service!r}.")
         return self._services[service].stored(*where, **named)
