@@ -1,0 +1,599 @@
+"""The tasks of lab 02: what each asks, how it is checked, and what helps."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import boto3
+from botocore.exceptions import ClientError
+
+from kmscourse import tls
+from kmscourse.cloud.authorization import Policies, Request, decide
+from kmscourse.lab import Wrong, flipped, task
+from kmscourse.lab.work import NotThereYet
+
+REQUEST = b"GET /patients/4711 HTTP/1.1\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\n\r\ndoxycycline 10 mg, twice a day"
+
+
+def _host():
+    return f"ward-{os.urandom(3).hex()}.clinic.example"
+
+
+def _talk(client, certificate, answer=ANSWER, **server):
+    return tls.converse(
+        client=client,
+        server=tls.Server(certificate, **server),
+        request=REQUEST,
+        response=answer,
+        pipe=tls.Eavesdropper(),
+    )
+
+
+_CHAIN = """def build_chain(host):
+    root = tls.CertificateAuthority("Clinic Root CA")
+    issuing = root.intermediate("Clinic Issuing CA")
+    return root, issuing.issue(host)"""
+
+
+@task(
+    "chain",
+    minutes=3,
+    asks="`build_chain(host)`: the root CA and the server's certificate, as a pair",
+    hints=[
+        "Who signs whom? There are three certificates, and each but the first is signed by the one before.",
+        "root = tls.CertificateAuthority(...), then root.intermediate(...) gives the CA below it.",
+        'issuing = root.intermediate("Clinic Issuing CA"); return root, issuing.issue(host)',
+    ],
+    why="The root's key is used once and goes into a safe. If the intermediate's key is stolen, the root "
+    "makes a new one, and no client has to learn anything.",
+    wrong=[
+        Wrong(
+            _CHAIN.replace("issuing.issue", "root.issue"),
+            says="The root signed the server's certificate itself",
+        ),
+        Wrong(
+            _CHAIN.replace("return root,", "return issuing,"),
+            says="The CA that you return is not a root",
+        ),
+        Wrong(
+            _CHAIN.replace("issuing.issue(host)", 'issuing.issue("records.clinic.example")'),
+            says="The certificate is not for the name that was asked for",
+        ),
+        Wrong(
+            _CHAIN.replace("return root, issuing.issue(host)", "one = issuing.issue(host)")
+            + "\n    return root, tls.Certificate(one.certificate, one.private_key)",
+            says="The server does not send the intermediate along",
+        ),
+        Wrong(
+            _CHAIN.replace("return root, issuing.issue(host)", "return issuing.issue(host)"),
+            says="Return two things",
+        ),
+    ],
+    also_right=[
+        """def build_chain(host):
+    top = tls.CertificateAuthority("Top", key_type="ed25519")
+    below = tls.CertificateAuthority("Below", key_type="ed25519", parent=top)
+    return [top, below.issue(host, "www." + host)]"""
+    ],
+)
+def chain(work):
+    host = _host()
+    made = work.call(work.function("build_chain"), host)
+    work.expect(
+        isinstance(made, (tuple, list)) and len(made) == 2,
+        "Return two things: the root CA, and the server's certificate.",
+    )
+    root, certificate = made
+    work.expect(
+        isinstance(root, tls.CertificateAuthority), "The first should be a CA: the root itself."
+    )
+    work.expect(
+        isinstance(certificate, tls.Certificate),
+        "The second should be a certificate, as `.issue(host)` gives it.",
+    )
+    work.expect(
+        root.certificate.issuer == root.certificate.subject,
+        "The CA that you return is not a root: another one signed it. Clients know the root only.",
+    )
+    work.expect(
+        certificate.certificate.issuer != root.certificate.subject,
+        "The root signed the server's certificate itself. Let an intermediate do it.",
+    )
+    work.expect(
+        certificate.chain,
+        "The server does not send the intermediate along: `.chain` of its certificate is empty.",
+    )
+    talk = _talk(tls.Client(host, trust=root), certificate)
+    refusal = talk.refusal
+    work.expect(
+        refusal is None or refusal.verify_code != 62,
+        f"The certificate is not for the name that was asked for: {host}.",
+    )
+    work.expect(
+        talk.completed and talk.client.received == ANSWER,
+        f"A client that trusts your root refuses the server. {refusal.meaning if refusal else ''}",
+    )
+
+
+_BAD = """def what_is_wrong(certificate, host, root):
+    talk = tls.converse(client=tls.Client(host, trust=root), server=tls.Server(certificate))
+    if talk.completed:
+        return "good"
+    return {10: "expired", 62: "another name"}.get(talk.refusal.verify_code, "unknown issuer")"""
+
+
+@task(
+    "bad",
+    minutes=5,
+    asks="`what_is_wrong(certificate, host, root)`: good, expired, another name or unknown issuer",
+    hints=[
+        "A client that trusts the root and asks for the host: what does it say to such a server?",
+        "tls.Client(host, trust=root) and tls.Server(certificate). If it completes, the certificate is good; "
+        "else look at talk.refusal.verify_code.",
+        "10 is expired, 62 is another name. Everything else, 18, 19, 20 or 21, is an unknown issuer.",
+    ],
+    why="Three checks, and all three are needed: who signed, for which name, until when. `verify=False` "
+    "switches off all of them at once.",
+    wrong=[
+        Wrong(
+            "def what_is_wrong(certificate, host, root):\n"
+            "    if certificate.issuer not in (root.name, 'Issuing CA'):\n"
+            "        return 'unknown issuer'\n"
+            "    if certificate.certificate.not_valid_after_utc < datetime.now(UTC):\n"
+            "        return 'expired'\n"
+            "    return 'good' if host in certificate.names else 'another name'",
+            says="A name is not a signature",
+        ),
+        Wrong(
+            _BAD.replace(
+                "    if talk",
+                "    if certificate.names[0] != host:\n        return 'another name'\n    if talk",
+            ),
+            says="for two names, the right one among them",
+        ),
+        Wrong(
+            _BAD.splitlines()[0]
+            + "\n"
+            + _BAD.splitlines()[1]
+            + '\n    return "good" if talk.completed else "unknown issuer"',
+            says="An expired certificate is called",
+        ),
+        Wrong(
+            "def what_is_wrong(certificate, host, root):\n"
+            "    client = tls.Client(host, trust=root, check_hostname=False)\n"
+            "    talk = tls.converse(client=client, server=tls.Server(certificate))\n"
+            "    if talk.completed:\n"
+            '        return "good"\n'
+            '    return {10: "expired"}.get(talk.refusal.verify_code, "unknown issuer")',
+            says="A certificate for another name is called",
+        ),
+    ],
+    also_right=[
+        """def what_is_wrong(certificate, host, root):
+    signer = root.certificate
+    for one in reversed((certificate.certificate, *certificate.chain)):
+        try:
+            one.verify_directly_issued_by(signer)
+        except Exception:
+            return "unknown issuer"
+        signer = one
+    if certificate.certificate.not_valid_after_utc < datetime.now(UTC):
+        return "expired"
+    return "good" if host in certificate.names else "another name\""""
+    ],
+)
+def bad(work):
+    host, judge = _host(), work.function("what_is_wrong", returns=str)
+    root = tls.CertificateAuthority("Clinic Root CA", key_type="ed25519")
+    other = tls.CertificateAuthority("Clinic Root CA", key_type="ed25519")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    cases = [
+        ("A good certificate", root.issue(host), "good", "."),
+        (
+            "A good certificate for two names, the right one among them,",
+            root.issue(f"www.{host}", host),
+            "good",
+            ".",
+        ),
+        (
+            "A good certificate that an intermediate of the root signed",
+            root.intermediate("Issuing CA").issue(host),
+            "good",
+            ": its chain leads to the root.",
+        ),
+        ("An expired certificate", root.issue(host, not_after=yesterday), "expired", "."),
+        ("A certificate for another name", root.issue(_host()), "another name", "."),
+        ("A self-signed certificate", tls.self_signed(host), "unknown issuer", "."),
+        (
+            "A certificate whose CA has the same name as the root, and another key,",
+            other.issue(host),
+            "unknown issuer",
+            ". A name is not a signature.",
+        ),
+    ]
+    for what, certificate, verdict, more in cases:
+        said = judge(certificate, host, root)
+        work.expect(said == verdict, f"{what} is called {work.shown(said)}{more}")
+
+
+def _may(session, bucket, operation, secure, **parameters):
+    s3 = session.client("s3", use_ssl=secure)
+    try:
+        getattr(s3, operation)(Bucket=bucket, **parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "AccessDenied":
+            return False
+        raise
+    return True
+
+
+def _denied(policy, bucket, version):
+    """Whether the policy denies a request for an object, and for the bucket, over this TLS."""
+    arn = f"arn:aws:s3:::{bucket}"
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    context = {"aws:SecureTransport": "true", "s3:TlsVersion": version}
+    return [
+        not decide(
+            Request(
+                "arn:aws:iam::123456789012:user/nurse",
+                action,
+                resource,
+                resource_account="123456789012",
+                context=context,
+            ),
+            Policies(
+                identity=[{"Version": "2012-10-17", "Statement": everything}], resource=policy
+            ),
+        ).allowed
+        for action, resource in (("s3:GetObject", f"{arn}/record"), ("s3:ListBucket", arn))
+    ]
+
+
+_POLICY = """def only_tls(bucket):
+    arn = f"arn:aws:s3:::{bucket}"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
+    http = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    old = {**deny, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}
+    return {"Version": "2012-10-17", "Statement": [http, old]}"""
+
+
+@task(
+    "policy",
+    minutes=5,
+    asks="`only_tls(bucket)`: a bucket policy, as a dictionary",
+    hints=[
+        "What wins when one policy allows and another denies? And do the two conditions have to hold together?",
+        'Two statements with "Effect": "Deny" and "Principal": "*". A bucket has one ARN, its objects another: '
+        "arn:aws:s3:::name and arn:aws:s3:::name/*.",
+        '"Condition": {"Bool": {"aws:SecureTransport": "false"}} in the first, "Condition": {"NumericLessThan": '
+        '{"s3:TlsVersion": "1.2"}} in the second.',
+    ],
+    why="A Deny holds against every Allow, whoever gave it. One forgotten `http://` in a script is now an "
+    "error instead of a leak.",
+    wrong=[
+        Wrong(
+            _POLICY.replace('"Deny"', '"Allow"').replace('"false"', '"true"'),
+            says="Somebody without any permission can read",
+        ),
+        Wrong(
+            _POLICY.replace('[arn, f"{arn}/*"]', 'f"{arn}/*"'),
+            says="The bucket can be listed over plain HTTP",
+        ),
+        Wrong(
+            _POLICY.replace(
+                'http = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}',
+                'both = {"Bool": {"aws:SecureTransport": "false"}, '
+                '"NumericLessThan": {"s3:TlsVersion": "1.2"}}',
+            )
+            .replace('    old = {**deny, "Condition": {"NumericLessThan": '
+                     '{"s3:TlsVersion": "1.2"}}}\n', "")
+            .replace("[http, old]", '[{**deny, "Condition": both}]'),
+            says="Conditions in one statement must all hold",
+        ),
+        Wrong(_POLICY.replace("[http, old]", "[http]"), says="TLS 1.1 is let in"),
+        Wrong(_POLICY.replace('"1.2"', '"1.3"'), says="TLS 1.2 is refused"),
+        Wrong(
+            _POLICY.replace('"s3:*"', '"s3:GetObject"').replace('[arn, f"{arn}/*"]', 'f"{arn}/*"'),
+            says="An object can be written over plain HTTP",
+        ),
+    ],
+    also_right=[
+        """def only_tls(bucket):
+    both = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    conditions = [{"Bool": {"aws:SecureTransport": False}},
+                  {"NumericLessThanEquals": {"s3:TlsVersion": 1.1}}]
+    return {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*"], "Resource": both,
+         "Condition": condition} for condition in conditions]}"""
+    ],
+)  # fmt: skip
+def policy(work):
+    aws = work.value("aws")
+    bucket = f"records-{os.urandom(6).hex()}"
+    written = work.call(work.function("only_tls"), bucket)
+    work.expect(
+        isinstance(written, dict), "Return the policy as a dictionary; json.dumps is done for you."
+    )
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="record", Body=ANSWER)
+    try:
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(written))
+    except (ClientError, TypeError, ValueError) as error:
+        said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
+        work.fail(f"S3 does not accept this policy. It says: {said}")
+    nurse = aws.session("nurse")
+    boto3.client("iam").put_user_policy(
+        UserName="nurse",
+        PolicyName="records",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+            }
+        ),
+    )
+    work.expect(
+        not _may(aws.session("stranger"), bucket, "get_object", True, Key="record"),
+        "Somebody without any permission can read: the policy allows. It should only deny.",
+    )
+    work.expect(
+        _may(nurse, bucket, "get_object", True, Key="record")
+        and _may(nurse, bucket, "list_objects_v2", True),
+        "A nurse who may read is refused over TLS, too.",
+    )
+    over_http = _may(nurse, bucket, "get_object", False, Key="record")
+    statements = written.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    joined = any(
+        {"aws:securetransport", "s3:tlsversion"}
+        <= {key.lower() for test in each.get("Condition", {}).values() for key in test}
+        for each in statements
+    )
+    work.expect(
+        not (over_http and joined),
+        "An object can be read over plain HTTP. Conditions in one statement must all hold, and plain "
+        "HTTP has no TLS version: write two statements.",
+    )
+    work.expect(not over_http, "An object can be read over plain HTTP.")
+    work.expect(
+        not _may(nurse, bucket, "put_object", False, Key="new", Body=b""),
+        "An object can be written over plain HTTP: deny every action of S3.",
+    )
+    work.expect(
+        not _may(nurse, bucket, "list_objects_v2", False),
+        "The bucket can be listed over plain HTTP. Its ARN is another than that of its objects.",
+    )
+    work.expect(
+        not _may(aws.session("learner"), bucket, "get_object", False, Key="record"),
+        "The administrator can read over plain HTTP. Deny it to everyone.",
+    )
+    for version in ("1.1", "1.0"):
+        work.expect(
+            all(_denied(written, bucket, version)),
+            f"TLS {version} is let in. Look at s3:TlsVersion, for the bucket and for its objects.",
+        )
+    for version in ("1.2", "1.3"):
+        work.expect(
+            not any(_denied(written, bucket, version)),
+            f"TLS {version} is refused. Only what is older than 1.2 should be.",
+        )
+
+
+_LEAK = """def what_leaked(capture, pages):
+    size = len([r for r in capture.records if r.sender == "server"][-2]) - 22
+    page = next(name for name in pages if len(pages[name]) == size)
+    return {"host": capture.client_hello.server_name, "page": page}"""
+
+
+@task(
+    "leak",
+    minutes=3,
+    asks="`what_leaked(capture, pages)`: a dictionary with `host` and `page`",
+    hints=[
+        "What did the client have to say before there was any key? And what does a lock not hide about a box?",
+        "capture.client_hello.server_name is the site. For the page, compare sizes: the last but one record "
+        "of the server, less 22 bytes.",
+        'sent = [r for r in capture.records if r.sender == "server"]; size = len(sent[-2]) - 22; then the name '
+        "whose page has that length",
+    ],
+    why="Encryption hides what was said, not to whom and not how much. Where that matters, answers are "
+    "padded to one size.",
+    wrong=[
+        Wrong(
+            _LEAK.replace("capture.client_hello.server_name", '"records.clinic.example"'),
+            says="The client asked for",
+        ),
+        Wrong(
+            "def what_leaked(capture, pages):\n"
+            '    return {"host": capture.client_hello.server_name, "page": sorted(pages)[0]}',
+            says="The client got the page",
+        ),
+        Wrong(_LEAK.replace('"page": page}', '"page": pages[page]}'), says="should be a name"),
+        Wrong(
+            _LEAK.replace('"host": capture.client_hello.server_name, ', ""),
+            says="Return a dictionary with",
+        ),
+    ],
+    also_right=[
+        """def what_leaked(capture, pages):
+    sizes = [len(record) for record in capture.records if record.sender == "server"]
+    nearest = min(pages, key=lambda name: abs(len(pages[name]) + 22 - sizes[-2]))
+    hello = capture.messages()[0]
+    return dict(page=nearest, host=hello.server_name)"""
+    ],
+)
+def leak(work):
+    find, ca = work.function("what_leaked", returns=dict), tls.CertificateAuthority("CA")
+    names = ["blood-pressure", "flu", "hiv", "pregnancy"]
+    for _ in range(2):
+        first = 2000 + os.urandom(1)[0]
+        pages = {name: os.urandom(first + 90 * i) for i, name in enumerate(names)}
+        for page, content in pages.items():
+            host = _host()
+            client = tls.Client(host, trust=ca, version="TLS 1.3")
+            capture = _talk(client, ca.issue(host), content).capture
+            found = find(capture, dict(pages))
+            work.expect(
+                {"host", "page"} <= set(found), "Return a dictionary with `host` and `page`."
+            )
+            work.expect(
+                found["host"] == host,
+                f"The client asked for {host}, and you say {work.shown(found['host'])}.",
+            )
+            work.expect(
+                isinstance(found["page"], str) and found["page"] in pages,
+                f"`page` should be a name out of `pages`, and it is {work.shown(found['page'])}.",
+            )
+            work.expect(
+                found["page"] == page,
+                f"The client got the page {page!r}, and you say {found['page']!r}.",
+            )
+
+
+_OPEN = """def open_record(secret, number, header, fragment):
+    key, iv = expand_label(secret, b"key", 32), expand_label(secret, b"iv", 12)
+    nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")
+    return AESGCM(key).decrypt(nonce, fragment, header)[:-1]"""
+
+
+def _open(work, fragment_of, says):
+    try:
+        return fragment_of()
+    except NotThereYet as stopped:
+        if "InvalidTag" in stopped.message:
+            work.fail(says)
+        raise
+
+
+@task(
+    "open",
+    minutes=5,
+    asks="`open_record(secret, number, header, fragment)`: what was said, as bytes",
+    hints=[
+        "Which two things come out of the secret, and where does the number come in?",
+        "The key has the label b\"key\" and 32 bytes, the iv the label b\"iv\" and 12. The nonce is the iv with the "
+        "number mixed in by ^. The header is authenticated, too.",
+        'nonce = (int.from_bytes(iv, "big") ^ number).to_bytes(12, "big"); AESGCM(key).decrypt(nonce, fragment, '
+        "header)[:-1]",
+    ],
+    why="Whoever holds the log reads everything, so a key log is as secret as what it opens. And without the "
+    "secrets, those same bytes are worth nothing.",
+    wrong=[
+        Wrong(
+            _OPEN.replace("fragment, header", "fragment, None"),
+            says="The first record, with number 0, does not open",
+        ),
+        Wrong(_OPEN.replace(" ^ number", ""), says="The record with number 0 opens, number"),
+        Wrong(_OPEN.replace("[:-1]", ""), says="There is one byte too many at the end"),
+        Wrong(
+            _OPEN.replace("    return", "    try:\n        return")
+            + '\n    except Exception:\n        return b""',
+            says="A record with a changed byte was opened without an error",
+        ),
+    ],
+    also_right=[
+        """def open_record(secret, number, header, fragment):
+    iv = expand_label(secret, b"iv", 12)
+    mask = number.to_bytes(len(iv), "big")
+    nonce = bytes(a ^ b for a, b in zip(iv, mask))
+    cipher = AESGCM(expand_label(secret, b"key", 32))
+    inner = cipher.decrypt(nonce, fragment, header).rstrip(bytes(1))
+    return inner[:-1]"""
+    ],
+)  # fmt: skip
+def open_(work):
+    ca, host = tls.CertificateAuthority("CA"), _host()
+    client = tls.Client(host, trust=ca, version="TLS 1.3")
+    answer = os.urandom(40) + b"."  # it may end with zeros, which are no padding
+    talk = _talk(client, ca.issue(host), answer)
+    random = talk.capture.client_hello.random
+    opener = work.function("open_record", returns=bytes)
+    cases = sorted(
+        (one for one in talk.opening if one.secret_name.endswith("TRAFFIC_SECRET_0")),
+        key=lambda one: one.sequence_number,
+    )
+    for one in cases:
+        number, raw = one.sequence_number, one.record.raw
+        secret = talk.keylog.secret(random, one.secret_name)
+        said = _open(
+            work,
+            lambda s=secret, n=number, r=raw: opener(s, n, r.header, r.fragment),
+            "The first record, with number 0, does not open: look at the key, the iv, and the header, which "
+            "is authenticated along with it."
+            if number == 0
+            else f"The record with number 0 opens, number {number} does not: the nonce is the iv with the number "
+            "mixed in.",
+        )
+        work.expect(
+            said != one.plaintext,
+            "There is one byte too many at the end: the record's true type. Cut it off.",
+        )
+        work.expect(said == one.content, f"Record {number} opens, but this is not what was said.")
+        work.refuses(
+            opener,
+            secret,
+            number,
+            raw.header,
+            flipped(raw.fragment),
+            says="A record with a changed byte was opened without an error.",
+        )
+
+
+_MUTUAL = """def only_staff(context, staff_ca):
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=staff_ca)"""
+
+
+@task(
+    "mutual",
+    minutes=2,
+    asks="`only_staff(context, staff_ca)`: the context, made to demand a certificate",
+    hints=[
+        "There are two things to say: that a certificate is needed, and whose word counts.",
+        "context.verify_mode says whether one is needed; context.load_verify_locations(cadata=...) says whose word "
+        "counts.",
+        "context.verify_mode = ssl.CERT_REQUIRED; context.load_verify_locations(cadata=staff_ca)",
+    ],
+    why="A stolen password is not enough any more: whoever has no private key that the clinic certified does "
+    "not get as far as the login page.",
+    wrong=[
+        Wrong(
+            _MUTUAL.replace("REQUIRED", "OPTIONAL"), says="A client without a certificate is let in"
+        ),
+        Wrong(
+            "def only_staff(context, staff_ca):\n    context.verify_mode = ssl.CERT_REQUIRED",
+            says="A member of the staff is refused",
+        ),
+    ],
+    also_right=[
+        """def only_staff(context, staff_ca):
+    context.load_verify_locations(cadata=ssl.PEM_cert_to_DER_cert(staff_ca))
+    context.verify_mode = ssl.VerifyMode(2)
+    return context"""
+    ],
+)
+def mutual(work):
+    host, ca = _host(), tls.CertificateAuthority("Clinic Root CA")
+    staff, strangers = (tls.CertificateAuthority(name) for name in ("Staff CA", "Other CA"))
+    server = tls.Server(ca.issue(host))
+    work.call(work.function("only_staff"), server.context, staff.pem.decode())
+
+    def served(certificate):
+        client = tls.Client(host, trust=ca, certificate=certificate)
+        talk = tls.converse(client=client, server=server, request=REQUEST, response=ANSWER)
+        return talk.client.received == ANSWER
+
+    work.expect(
+        not served(None),
+        "A client without a certificate is let in. Asking for one is not demanding it.",
+    )
+    work.expect(
+        served(staff.issue("dr-lee", for_client=True)),
+        "A member of the staff is refused: whose certificates does the server know?",
+    )
+    work.expect(
+        not served(strangers.issue("dr-lee", for_client=True)),
+        "Somebody with a certificate of another CA is let in.",
+    )

@@ -1,0 +1,438 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 · In flight: TLS you can hold in your hand
+#
+# A doctor opens a patient's record in a browser. The record travels from the clinic's server to the browser, over wires
+# that belong to other people. In this lesson you are one of them: you hold the pipe.
+#
+# You will
+#
+# 1. read a prescription off the wire, then change it,
+# 2. stop yourself, one check at a time,
+# 3. watch a real TLS handshake, record by record, and open the records with four lines of code,
+# 4. have the server ask the doctor for a certificate, too,
+# 5. do the same with AWS: S3 buckets that refuse plain HTTP, and certificates from ACM.
+#
+# About 40 minutes, then a lab of 20.
+
+# %% [markdown]
+# ## Two ends and a pipe
+#
+# Every handshake in this notebook is real: Python's own `ssl` plays both the browser and the server, in memory. The bytes
+# between them pass through a *pipe*, and whoever holds the pipe can look at them or change them.
+#
+# This is what the two have to say:
+
+# %%
+from kmscourse import tls
+
+host = "records.clinic.example"
+request = b"GET /patients/4711 HTTP/1.1\r\nHost: records.clinic.example\r\n\r\n"
+answer = b"HTTP/1.1 200 OK\r\n\r\ndoxycycline 10 mg, twice a day"
+
+# %% [markdown]
+# ## 1 · Break it
+#
+# First, plain HTTP. You are the *eavesdropper*: you keep a copy of what passes.
+
+# %%
+listener = tls.Eavesdropper()
+tls.converse_in_the_clear(request=request, response=answer, pipe=listener)
+for flight in listener.heard:
+    print(f"{flight.sender}: {flight.data.decode()}")
+
+# %% [markdown]
+# Nothing was cracked; there was nothing to crack. And whoever can read can also write:
+
+# %%
+forger = tls.Interceptor(replace={b"10 mg": b"90 mg"})
+fooled = tls.converse_in_the_clear(request=request, response=answer, pipe=forger)
+print(fooled.received_by_client.decode())
+
+# %% [markdown]
+# Nine times the dose, and nobody noticed. So the clinic switches **TLS** on, the protocol under the *S* of HTTPS. The
+# server needs a *certificate*, and somebody makes one in a hurry. It vouches for itself: it is *self-signed*.
+#
+# Every client then complained about that certificate, so the same somebody switched the check off. In `requests` and in
+# boto3 the switch is called `verify=False`, and half of the web's advice recommends it.
+
+# %%
+hurried = tls.Server(tls.self_signed(host, key_type="ed25519"))
+careless = tls.Client(host, verify=False)
+said = {"server": hurried, "request": request, "response": answer}
+listener = tls.Eavesdropper()
+talk = tls.converse(client=careless, pipe=listener, **said)
+talk.client.received == answer, b"doxycycline" in listener
+
+# %% [markdown]
+# The browser got its answer and the eavesdropper got none of it. It looks safe.
+#
+# **Predict:** all of it is encrypted now. The forger holds the pipe again. What does the doctor read?
+
+# %%
+attacked = tls.converse(client=careless, pipe=forger, **said)
+print(attacked.client.received.decode())
+
+# %% [markdown]
+# The forger did not break the encryption. The forger *was* the other end: it shook hands with the browser as if it were
+# the server, and with the server as if it were the browser. Both conversations were encrypted, perfectly.
+
+# %%
+for leg in attacked.legs:
+    print(" and ".join(leg.capture.ends), "-", leg.capture.cipher_suite)
+b"doxycycline 10 mg" in forger
+
+# %% [markdown]
+# Encryption keeps a secret between two ends. It does not say *who* is at the other end. That is what a certificate is for,
+# and only for those who check it.
+
+# %% [markdown]
+# ## 2 · Fix it
+#
+# A **certificate** is a signed sentence: "this public key belongs to this name". A **certificate authority** (CA) signs it.
+# Whoever trusts the CA believes the sentence.
+#
+# You are the CA now. These are the parts of every certificate: a public key, a serial number, two dates, two names.
+
+# %%
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+
+def named(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def certificate(subject, issuer, public_key):
+    one = x509.CertificateBuilder().public_key(public_key)
+    one = one.serial_number(x509.random_serial_number())
+    one = one.not_valid_before(datetime.now(UTC) - timedelta(hours=1))
+    one = one.not_valid_after(datetime.now(UTC) + timedelta(days=90))
+    return one.subject_name(named(subject)).issuer_name(named(issuer))
+
+
+# %% [markdown]
+# What is missing is the signature. A CA's own certificate says: this key may sign others. It signs itself.
+
+# %%
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+ca_key = ed25519.Ed25519PrivateKey.generate()
+root = certificate("Clinic CA", "Clinic CA", ca_key.public_key())
+root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+root = root.sign(ca_key, algorithm=None)
+
+# %% [markdown]
+# Then the server's certificate. The server makes its own key pair and shows the CA only the public half. The name stands in
+# the *subject alternative name*; clients look nowhere else.
+
+# %%
+server_key = ed25519.Ed25519PrivateKey.generate()
+signed = certificate(host, "Clinic CA", server_key.public_key())
+signed = signed.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+signed = signed.sign(ca_key, algorithm=None)
+
+# %% [markdown]
+# Three parties: the server has `server_key` and `signed`, the browser has `root`, and `ca_key` goes into a safe.
+
+# %%
+from cryptography.hazmat.primitives.serialization import Encoding
+
+by_hand = tls.Server(tls.Certificate(signed, server_key))
+careful = tls.Client(host, trust=root.public_bytes(Encoding.PEM))
+talk = tls.converse(client=careful, server=by_hand, request=request, response=answer)
+talk.client.received == answer
+
+# %% [markdown]
+# **Predict:** the forger holds the pipe once more, with a certificate for the right name, from a CA of its own.
+
+# %%
+talk = talk.again(pipe=forger)
+print(talk.summary())
+talk.client.received, [(alert.sender, alert.description) for alert in talk.alerts]
+
+# %% [markdown]
+# The browser sent an *alert* and hung up before a single byte of the request went out.
+#
+# From here on `kmscourse.tls` does in one line what you did in fifteen.
+
+# %%
+ca = tls.CertificateAuthority("Clinic CA", key_type="ed25519")
+server = tls.Server(ca.issue(host))
+client = tls.Client(host, trust=ca)
+said = {"request": request, "response": answer}
+tls.converse(client=client, server=server, **said)
+
+# %% [markdown]
+# ### Every check has its reason
+#
+# Four bad certificates, one for each check.
+#
+# **Predict:** which check refuses which?
+
+# %%
+bad = {
+    "self-signed": tls.self_signed(host),
+    "another name": ca.issue("pharmacy.example"),
+    "expired": ca.issue(host, not_after=datetime.now(UTC) - timedelta(days=1)),
+    "another CA": tls.CertificateAuthority("Cheap CA").issue(host),
+}
+refused = {}
+for what, shown in bad.items():
+    talk = tls.converse(client=client, server=tls.Server(shown), **said)
+    refused[what] = talk.refusal.verify_code
+    print(f"{what:12}  {talk.refusal.verify_code}  {talk.refusal.verify_name}")
+
+# %% [markdown]
+# The numbers are OpenSSL's *verify codes*. Its messages change from version to version; the codes stay. So a program
+# should look at the code, as the next cell does:
+
+# %%
+assert refused == {"self-signed": 18, "another name": 62, "expired": 10, "another CA": 20}
+
+# %% [markdown]
+# The *name* is a check of its own. A client that checks the chain but not the name is content with any certificate of a CA
+# it trusts, and anyone can get one of those for a name of their own.
+
+# %%
+mallory = tls.Interceptor(certificate=ca.issue("mallory.example"), replace={b"10 mg": b"90 mg"})
+half = tls.Client(host, trust=ca, check_hostname=False)
+talk = tls.converse(client=half, server=server, pipe=mallory, **said)
+talk.intercepted, b"90 mg" in talk.client.received
+
+# %% [markdown]
+# ### The chain
+#
+# A CA that signs every day must have its key at hand, and what is at hand gets stolen. So the *root* stays in the safe and
+# signs one **intermediate** CA; that one signs servers. Clients know the root only, so the server must send the
+# intermediate's certificate along.
+#
+# **Predict:** the server forgets to send it. The certificate is good. What does the client say?
+
+# %%
+issuing = ca.intermediate("Clinic Issuing CA")
+whole = issuing.issue(host)
+alone = tls.Certificate(whole.certificate, whole.private_key)
+for shown in (whole, alone):
+    talk = tls.converse(client=client, server=tls.Server(shown), **said)
+    print(len(shown.chain), "intermediate sent:", talk.summary())
+
+# %% [markdown]
+# That is the commonest mistake of all. It often goes unnoticed, because a browser may remember the intermediate from
+# another site, while a program does not.
+
+# %% [markdown]
+# ### Taken back
+#
+# A stolen certificate is *revoked*: its CA puts it on a signed list. The list helps those who ask for it.
+
+# %%
+stolen = ca.issue(host)
+ca.revoke(stolen)
+for asks in (client, client.but(crl=ca.crl())):
+    talk = tls.converse(client=asks, server=tls.Server(stolen), **said)
+    print(talk.completed, [alert.description for alert in talk.alerts if alert.level == "fatal"])
+
+# %% [markdown]
+# Most programs do not ask. That is one reason why certificates live for shorter and shorter.
+
+# %% [markdown]
+# ### A flipped byte
+#
+# One check is left. The forger has no certificate, so it changes a sealed byte and hopes.
+
+# %%
+talk = tls.converse(client=client, server=server, pipe=tls.Tamperer(), **said)
+talk.client.received, [(alert.sender, alert.description) for alert in talk.alerts]
+
+# %% [markdown]
+# Every record ends with a *tag* that only the two ends can make. One bit changed, and the client hangs up:
+# `bad_record_mac`.
+
+# %% [markdown]
+# ## 3 · Look inside
+#
+# One conversation, with nobody but an eavesdropper on the wire. These are all its records, as anyone on the way sees them.
+
+# %%
+talk = tls.converse(client=client, server=server, pipe=tls.Eavesdropper(), **said)
+for record in talk.capture.records:
+    print(f"{record.sender}  {record.content_type:18}  {record.carries}")
+
+# %% [markdown]
+# Below is the same conversation. Choose a seat and see what each one can read; open a record with <kbd>Enter</kbd>. Then let
+# the interceptor take the pipe, and switch the check of the certificate off. Each time Python really shakes hands again.
+
+# %%
+from kmscourse import views
+
+views.Wire(talk, interceptor=forger, title="Patient 4711, on the way")
+
+# %% [markdown]
+# ### What stays visible
+#
+# **Predict:** in TLS 1.3 only the two hellos travel in the clear. Can the eavesdropper tell which site was asked for?
+
+# %%
+talk.capture.client_hello.server_name, answer in talk.capture, b"4711" in talk.capture
+
+# %% [markdown]
+# The name is there, so that a server with many sites can pick the right certificate. It is called *SNI*, server name
+# indication. The path with the patient's number is not there.
+#
+# **Predict:** two patients, two results. The eavesdropper has no key. Can it tell the results apart?
+
+# %%
+results = [b"HIV test: negative", b"HIV test: positive. Please come in to talk to us."]
+for text in results:
+    heard = tls.converse(client=client, server=server, request=request, response=text).capture
+    sealed = [record for record in heard.records if record.sender == "server"][-2]
+    print(len(text), "bytes said,", len(sealed), "bytes on the wire")
+
+# %% [markdown]
+# Encryption hides what is said, not how much. The difference is always 22: a header of 5 bytes, 1 for the record's true
+# type, 16 for the tag. (The last record but one is the answer; the last is the goodbye.)
+
+# %% [markdown]
+# ### Open a record yourself
+#
+# Both ends work out the same secrets from the key exchange. Programs can write them to a file for debugging; browsers do
+# it when the variable `SSLKEYLOGFILE` is set. Ours are here:
+
+# %%
+for label in sorted(talk.keylog.labels()):
+    print(label)
+
+# %% [markdown]
+# From a secret, TLS 1.3 makes a key and an *iv* with **HKDF-Expand-Label** (RFC 8446, section 7.1). The label makes sure
+# that no two purposes share a key.
+
+# %%
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+
+def expand_label(secret, label, length):
+    label = b"tls13 " + label
+    info = length.to_bytes(2, "big") + bytes([len(label)]) + label + b"\x00"
+    return HKDFExpand(SHA384(), length, info).derive(secret)
+
+
+# %% [markdown]
+# The answer is the server's third record under this key; two session tickets went before it. So its number is 2. The nonce is
+# the iv with that number mixed in, and the record's five-byte header is authenticated along with it.
+
+# %%
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+secret = talk.keylog.secret(talk.capture.client_hello.random, "SERVER_TRAFFIC_SECRET_0")
+key, iv = expand_label(secret, b"key", 32), expand_label(secret, b"iv", 12)
+nonce = (int.from_bytes(iv, "big") ^ 2).to_bytes(12, "big")
+sealed = [record for record in talk.capture.records if record.sender == "server"][-2]
+opened = AESGCM(key).decrypt(nonce, sealed.raw.fragment, sealed.raw.header)
+opened
+
+# %% [markdown]
+# The prescription. The last byte, `\x17`, is 23: the record's true type, *application data*. From outside, every sealed
+# record claims to be that.
+#
+# The same works for all of them, those of the handshake included:
+
+# %%
+for one in talk.opening:
+    print(f"{one.record.sender}  {one.carries:22}  {one.secret_name}")
+len(talk.opening.sealed)
+
+# %% [markdown]
+# None stayed shut. Look at what is under the lock now: even the server's certificate.
+
+# %% [markdown]
+# ### TLS 1.2 beside 1.3
+#
+# **Predict:** in which of the two versions does the eavesdropper see the server's certificate?
+
+# %%
+for version in ("TLS 1.2", "TLS 1.3"):
+    older = talk.again(version=version)
+    readable = [message.name for message in older.capture.messages()]
+    print(version, server.certificate.der in older.capture, readable, sep="\n  ")
+
+# %% [markdown]
+# TLS 1.2 does its handshake in the open, and it takes one round trip more. It is not broken; it says more than it must.
+
+# %% [markdown]
+# ### Recorded today, opened in ten years
+#
+# The two agree on their secrets by a *key exchange*: each sends half, and the halves are public. No computer of today gets from the halves to
+# the secret. A large quantum computer could, and whoever records now can wait.
+#
+# So there is a second key exchange, **ML-KEM**, that a quantum computer does not break either. The two are used together
+# (a *hybrid*). Whether your machine does it is up to its OpenSSL:
+
+# %% tags=["nbval-ignore-output"]
+print(tls.post_quantum())
+
+# %% [markdown]
+# What was offered can be read in the hellos, so it is no secret who is prepared:
+
+# %%
+assert talk.group in tls.local_client_hello().supported_groups
+assert tls.post_quantum().offered == ("MLKEM" in talk.group)
+
+# %% [markdown]
+# AWS KMS offers hybrid key exchange, and CloudTrail says for each call which exchange was used:
+
+# %%
+from kmscourse import facts
+
+facts.get("BAS-07")
+
+# %% [markdown]
+# ## 4 · Who is the doctor?
+#
+# So far the browser knows the server. The server knows nobody. In **mutual TLS** it asks for a certificate as well.
+#
+# **Predict:** a client without a certificate comes to a server that demands one.
+
+# %%
+strict = tls.Server(ca.issue(host), client_ca=ca)
+talk = tls.converse(client=client, server=strict, **said)
+talk.client.received, [(alert.sender, alert.description) for alert in talk.alerts]
+
+# %% [markdown]
+# This time the *server* hung up. With a certificate of the clinic's CA, the doctor gets in:
+
+# %%
+doctor = client.but(certificate=ca.issue("dr-lee", for_client=True))
+tls.converse(client=doctor, server=strict, **said).client.received == answer
+
+# %% [markdown]
+# On AWS, mutual TLS is a setting of an Application Load Balancer or of API Gateway: you give it a *trust store*, the CA
+# certificates whose clients may come in.
+
+# %% [markdown]
+# ## Lab
+#
+# Now you: `course lab 02-in-flight` in a terminal, or open `labs/02-in-flight.ipynb` from the list on the left. Six tasks,
+# each checked, each with hints.
+
+# %% [markdown]
+# ## Check yourself
+
+# %%
+from kmscourse import exam
+
+exam.check_yourself("02-in-flight")
