@@ -21,12 +21,14 @@ _HIDDEN = {
     "Plaintext", "CiphertextBlob", "PlaintextKey", "PrivateKeyPlaintext", "SecretString",
     "SecretBinary", "Password", "MasterUserPassword", "KeyStorePassword", "EncryptedKeyMaterial",
     "ImportToken", "Message", "Mac", "Signature", "Body", "Value", "SSECustomerKey",
-    "CopySourceSSECustomerKey", "Item", "SharedSecret", "PublicKey",
+    "CopySourceSSECustomerKey", "PrivateKey", "Passphrase", "Item", "SharedSecret", "PublicKey",
 }  # fmt: skip
 #: Data events, which a trail records only when told to; lookup_events never shows them.
 _DATA = {
     "s3": ("GetObject", "HeadObject", "PutObject", "DeleteObject", "CopyObject", "ListObjects",
-           "ListObjectsV2", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload"),
+           "ListObjectsV2", "UploadPart", "UploadPartCopy", "CreateMultipartUpload",
+           "CompleteMultipartUpload", "DeleteObjects", "SelectObjectContent",
+           "UpdateObjectEncryption"),
     "dynamodb": ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan",
                  "BatchGetItem", "BatchWriteItem"),
 }  # fmt: skip
