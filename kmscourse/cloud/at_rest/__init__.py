@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kmscourse.cloud.at_rest.ebs import EBS
 from kmscourse.cloud.at_rest.s3 import S3
+from kmscourse.cloud.at_rest.secretsmanager import SecretsManager
 from kmscourse.cloud.at_rest.ssm import ParameterStore
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.permissions import Permission
@@ -51,6 +52,7 @@ class AtRest:
             "ec2": self.ebs,
             "s3": S3(random),
             "ssm": ParameterStore(random),
+            "secretsmanager": SecretsManager(random),
         }
 
     def open(self) -> None:

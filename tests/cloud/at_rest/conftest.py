@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.loaders
 import moto.s3.models
 import pytest
 
@@ -25,6 +26,16 @@ def learners(service: str) -> Any:
     if service not in _CLIENTS:
         _CLIENTS[service] = boto3.client(service)
     return _CLIENTS[service]
+
+
+#: Read once: each boto3 session would read the models of its services anew.
+_LOADER = botocore.loaders.create_loader()
+
+
+def client_of(session: boto3.Session, service: str) -> Any:
+    """A client of a session, made faster than ``session.client`` makes it."""
+    session._session.register_component("data_loader", _LOADER)
+    return session.client(service)
 
 
 @pytest.fixture

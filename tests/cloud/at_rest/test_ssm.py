@@ -6,13 +6,12 @@ import base64
 import json
 from typing import Any
 
-import boto3
 import moto.ssm.models
 import pytest
 from botocore.exceptions import ClientError
 
 from kmscourse import cloud
-from tests.cloud.at_rest.conftest import SECRET, everything_stored, learners
+from tests.cloud.at_rest.conftest import SECRET, client_of, everything_stored, learners
 from tests.cloud.conftest import code_of, message_of
 
 VALUE = SECRET.decode()
@@ -170,13 +169,13 @@ def test_whoever_decrypts_needs_the_key_too(aws: cloud.Cloud, ssm: Any, key_arn:
     reader = aws.session("reader")
     allowed: dict[str, Any] = {"Effect": "Allow", "Action": "ssm:GetParameter*", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [allowed]}
-    iam = boto3.client("iam")
+    iam = learners("iam")
 
     def allow() -> None:
         iam.put_user_policy(UserName="reader", PolicyName="p", PolicyDocument=json.dumps(policy))
 
     allow()
-    client = reader.client("ssm")
+    client = client_of(reader, "ssm")
     assert client.get_parameter(Name=NAME)["Parameter"]["Value"]
     with pytest.raises(ClientError) as refused:
         read(client)
