@@ -21,6 +21,7 @@ from kmscourse.cloud.kms import conditions, names, states
 from kmscourse.cloud.kms.agenda import Agenda
 from kmscourse.cloud.kms.ciphertext import Blob
 from kmscourse.cloud.kms.keys import Key
+from kmscourse.cloud.kms.quotas import Quotas
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.randomness import Randomness
 
@@ -115,6 +116,7 @@ class KMS:
         self.consistency = timedelta()
         self._regions: dict[tuple[str, str], Region] = {}
         self._agenda = Agenda()
+        self.quotas = Quotas()
         #: Keys that are gone, for the bill: with the time of their end.
         self.deleted: list[tuple[Key, datetime]] = []
         self.grant_tokens: dict[str, Grant] = {}
@@ -166,6 +168,7 @@ class KMS:
             AWSError: where the key or alias that the call names does not exist.
         """
         entry = self._entry(call)
+        self.quotas.check(call)
         self._check_grant_tokens(call)
         if entry.needs is not None:
             return entry.needs(self, call)
@@ -180,6 +183,11 @@ class KMS:
             AWSError: in AWS's words; ``DryRunOperationException`` for what a dry run allows.
         """
         entry = self._entry(call)
+        if "Recipient" in call.parameters:
+            raise AWSError(
+                "ValidationException",
+                "The attestation document is not valid: there is no enclave in this simulation.",
+            )
         target: Any = None
         if entry.on == "key" and entry.needs is None:
             target = self.key_of(call)

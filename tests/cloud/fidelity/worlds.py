@@ -1,0 +1,90 @@
+"""The two worlds that a behaviour is tried in: bare moto, and the simulated AWS of the course."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from kmscourse import cloud
+
+
+@dataclass
+class World:
+    """A simulated AWS, of whichever make.
+
+    Attributes:
+        aws: the course's, or None for bare moto.
+    """
+
+    aws: cloud.Cloud | None
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def kms(self, region: str = "us-east-1", user: str = "learner") -> Any:
+        """A KMS client of a user; moto does not tell users apart by what they may do with KMS."""
+        if (region, user) not in self._clients:
+            self._clients[region, user] = self._session(user).client("kms", region_name=region)
+        return self._clients[region, user]
+
+    def _session(self, user: str) -> boto3.Session:
+        if self.aws is not None:
+            return self.aws.session(user)
+        if user == "learner":
+            return boto3.Session()
+        iam = boto3.client("iam")
+        iam.create_user(UserName=user)
+        made = iam.create_access_key(UserName=user)["AccessKey"]
+        return boto3.Session(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def advance(self, days: float) -> None:
+        """Let time pass; bare moto has no way to."""
+        if self.aws is not None:
+            self.aws.clock.advance(days=days)
+
+    def key(self, **spec: Any) -> str:
+        """A new key's id."""
+        return str(self.kms().create_key(**spec)["KeyMetadata"]["KeyId"])
+
+    def state(self, key: str) -> str:
+        """A key's state."""
+        return str(self.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+
+
+def code(call: Any, *args: Any, **kwargs: Any) -> str:
+    """The error code with which a call ends; "" where it succeeds."""
+    try:
+        call(*args, **kwargs)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+@contextmanager
+def bare_moto() -> Iterator[World]:
+    """moto as it comes, with made-up credentials."""
+    invented = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    before = {name: os.environ.get(name) for name in invented}
+    os.environ.update(invented)
+    try:
+        with mock_aws():
+            yield World(None)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def ours() -> Iterator[World]:
+    """The simulated AWS of the course."""
+    with cloud.running() as aws:
+        yield World(aws)
