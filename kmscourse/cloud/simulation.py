@@ -71,6 +71,7 @@ class Cloud:
         clock: the simulated time; ``clock.advance(days=365)``.
         trail: what CloudTrail recorded; ``trail.events()``.
         meter: what the calls would have cost; ``meter.bill()``.
+        quotas: throttling by AWS's request quotas, off until ``quotas.on()``.
         region: the default Region.
     """
 
@@ -82,6 +83,7 @@ class Cloud:
         self.identity = Identity(self.random)
         self.trail = Trail(self.random)
         self._kms = KMS(self.clock, self.random)
+        self.quotas = self._kms.quotas
         meter = Meter(self._key_months)
         self.meter = BillingMeter(meter, self.clock)
         self.gateway = Gateway(
