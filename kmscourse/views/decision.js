@@ -724,10 +724,11 @@ class Decision {
     this.root.setAttribute("aria-busy", "true");
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
+      if (this.verdict.querySelector(".dec-deaf")) return;
       this.verdict.querySelector(".dec-says").append(
         h(
           "p",
-          { class: "dec-was dec-last" },
+          { class: "dec-was dec-last dec-deaf" },
           icon("alert", 14),
           "No answer from Python. Is the kernel running and free? Run this cell again, or wait for the running one.",
         ),

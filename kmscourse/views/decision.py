@@ -204,13 +204,14 @@ class DecisionView(View):
         """Send what is to be drawn. ``asked`` is the browser's number of its question."""
         before = int(self._shown.get("asked", 0)) if self._shown else 0
         again = int(self._shown.get("turn", 0)) + 1 if self._shown else 0
-        self._shown = {
-            **_describe(self._desk),
-            "problem": self._problem,
-            "asked": before if asked is None else asked,
-            "turn": again,
-        }
-        self.summary = self.sentence()
+        with self.hold_sync():  # one message
+            self._shown = {
+                **_describe(self._desk),
+                "problem": self._problem,
+                "asked": before if asked is None else asked,
+                "turn": again,
+            }
+            self.summary = self.sentence()
 
     # The static form
 
@@ -637,9 +638,12 @@ def _draw(view: DecisionView) -> str:
     middle = pad + 16
     for i, layer in enumerate(layers):
         lines = [
-            f"{each['name']} of {_lower(document['label'])}"
-            if document["key"] != "grant/0"
-            else "A grant"
+            (
+                f"{each['name']} of {_lower(document['label'])}"
+                if document["key"] != "grant/0"
+                else "A grant"
+            )
+            + f": {_lower(each['decided'])}"
             for document in layer["documents"]
             for each in document["statements"]
             if each["decided"]
@@ -657,6 +661,6 @@ def _draw(view: DecisionView) -> str:
         p.text(pad + 60, y + 26, layer["title"], bold=True)
         p.text(width - pad - 16, y + 26, layer["badge"], bold=strong, fill=ink, anchor="end")
         for n, line in enumerate(lines):
-            p.text(pad + 60, y + 46 + 18 * n, f"Decided by: {line}", size=12.5, fill=_svg.MUTED)
+            p.text(pad + 60, y + 46 + 18 * n, line, size=12.5, fill=_svg.MUTED)
         y += height + 2
     return p.render(y + 6)

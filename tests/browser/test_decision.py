@@ -114,7 +114,7 @@ def test_a_refused_call_is_turned_by_the_missing_statement_by_keyboard_alone(
     expect(headline(view)).to_contain_text("Allowed")
     expect(view.locator(".dec-verdict")).to_contain_text("Before them: refused, nothing allows it")
     expect(view.get_by_role("status")).to_contain_text("Allowed")
-    expect(view.locator(".dec-decider", has_text="Added")).to_contain_text("This decided it")
+    expect(view.locator(".dec-decider", has_text="Added")).to_contain_text("Half of what is needed")
     # The new statement is marked in its editor, ready to be written over.
     marked = page.evaluate(
         "() => { const t = document.activeElement; "
@@ -150,7 +150,7 @@ def focused(desk: Desk) -> str:
 
 def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk) -> None:
     """Typing turns the outcome letter by letter, and Python holds the same decision."""
-    view = open_view(desk, CROWDED)
+    view = open_view(desk, "1 + 1", CROWDED)
     page = desk.page
     expect(view.locator(".dec-verdict")).to_contain_text('statement "OnlyThroughS3"')
     view.locator(".dec-layer-head[tabindex='0']").focus()

@@ -432,8 +432,10 @@ def test_the_picture_is_an_svg_that_names_what_decided() -> None:
     words = [each.text for each in root.iter(f"{space}text")]
     assert root.get("role") == "img"
     assert "Allowed" in words
-    assert 'Decided by: OwnWard of IAM policy "own <ward>"' in words
-    assert "Decided by: LeaveItToIAM of key policy" in words
+    assert 'OwnWard of IAM policy "own <ward>": half of what is needed' in words
+    assert "LeaveItToIAM of key policy: half of what is needed" in words
+    missing = DecisionView(decided()).picture()
+    assert "LeaveItToIAM of key policy: counted, but not enough" in missing
     assert root.find(f"{space}desc").text == view.sentence()  # type: ignore[union-attr]
 
 
