@@ -26,6 +26,8 @@ from kmscourse.cloud import (
     sts,
     validation,
 )
+from kmscourse.cloud.acm import ACM
+from kmscourse.cloud.acm.around import honour_validity
 from kmscourse.cloud.at_rest import AtRest
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.call import TLS, Call, Connection
@@ -76,7 +78,8 @@ class Gateway:
         self.identity, self.kms, self.trail, self.meter = identity, kms, trail, meter
         self.at_rest = AtRest(randomness)
         self.door: MotoDoor
-        self._ours: dict[str, Service] = {"kms": kms}
+        self.acm = ACM(clock, randomness)
+        self._ours: dict[str, Service] = {"kms": kms, "acm": self.acm}
         self._refusals: OrderedDict[str, Decision] = OrderedDict()
         self._turn = RLock()
         self.deliveries = LogDelivery(trail, randomness, self.serve)
@@ -127,8 +130,9 @@ class Gateway:
         return protocol.respond(call.service, call.operation, answer, call.request_id)
 
     def catch_up(self) -> None:
-        """Let happen what has fallen due: deletions in KMS, deliveries of log files."""
+        """Let happen what has fallen due: deletions in KMS, renewals, deliveries of log files."""
         self.kms.catch_up()
+        self.acm.catch_up()
         self.deliveries.catch_up(self.clock.now())
 
     def serve(self, call: Call) -> dict[str, Any] | Response:
@@ -207,6 +211,10 @@ class Gateway:
             return iam.perform(call, ask_moto)
         if call.service == "organizations":
             organization.check_attach(call)
+        if (call.service, call.operation) == ("acm-pca", "IssueCertificate"):
+            answer = ask_moto()
+            honour_validity(call, answer)
+            return answer
         return self.at_rest.perform(self, call, ask_moto)
 
     def _remember(self, call: Call, decision: Decision) -> None:

@@ -1,6 +1,6 @@
 """What a call needs, for the services that moto answers: which action, on which resource.
 
-KMS and S3 say so themselves. Of the others this table holds what the lessons use; a service
+KMS, S3 and ACM say so themselves. Of the others this table holds what the lessons use; a service
 that is not in it is not decided about, and `docs/fidelity.md` says so.
 
 Source: AWS Service Authorization Reference, "Actions, resources, and condition keys" of each.
@@ -56,6 +56,7 @@ _REFUSALS = {
     "iam": ("AccessDenied", 403),
     "sts": ("AccessDenied", 403),
     "rds": ("AccessDenied", 403),
+    "route53": ("AccessDenied", 403),
 }
 
 
@@ -185,6 +186,18 @@ def _cloudtrail(call: Call) -> Iterator[str]:
         )
 
 
+def _route53(call: Call) -> Iterator[str]:
+    zone = call.parameters.get("HostedZoneId")
+    if zone:
+        yield f"arn:aws:route53:::hostedzone/{str(zone).rpartition('/')[2]}"
+
+
+def _acm_pca(call: Call) -> Iterator[str]:
+    arn = call.parameters.get("CertificateAuthorityArn") or call.parameters.get("ResourceArn")
+    if arn:
+        yield arn
+
+
 def _nothing(_: Call) -> Iterator[str]:
     return iter(())
 
@@ -199,6 +212,8 @@ _FINDERS: dict[str, Finder] = {
     "dynamodb": _dynamodb,
     "cloudtrail": _cloudtrail,
     "organizations": _nothing,
+    "route53": _route53,
+    "acm-pca": _acm_pca,
 }
 
 

@@ -78,6 +78,12 @@ def model(service: str) -> ServiceModel | None:
         return None
 
 
+def _speaks_json(service: ServiceModel) -> bool:
+    """Whether clients speak JSON with a service: also where a newer protocol is listed first."""
+    listed = service.metadata.get("protocols", [service.metadata["protocol"]])
+    return "json" in listed and "targetPrefix" in service.metadata
+
+
 def is_aws(host: str) -> bool:
     """Whether a host is one of AWS's endpoints."""
     return host.lower().rstrip(".").endswith((".amazonaws.com", ".amazonaws.com.cn"))
@@ -136,7 +142,7 @@ def read(http: AWSPreparedRequest, envelope: Envelope) -> tuple[str, dict[str, A
     if service is None:
         return "", {}
     target = envelope.headers.get("x-amz-target")
-    if target is not None and service.metadata["protocol"] == "json":
+    if target is not None and _speaks_json(service):
         name = target.rpartition(".")[2]
         if name not in service.operation_names:
             raise AWSError("UnknownOperationException", status=400)
@@ -241,8 +247,7 @@ def respond(service: str, operation: str, result: dict[str, Any], request_id: st
 def refuse(service: str, operation: str, error: AWSError, request_id: str) -> Response:
     """The HTTP response that carries an error, in the protocol of the service."""
     described = model(service)
-    protocol = described.metadata["protocol"] if described is not None else "json"
-    if described is None or protocol == "json":
+    if described is None or _speaks_json(described):
         body = json.dumps({"__type": error.code, "message": error.message}).encode()
         return Response(error.status, {"Content-Type": _JSON, "x-amzn-RequestId": request_id}, body)
     shape = ErrorShape(

@@ -96,6 +96,20 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{member}" if path else member
 
 
+_CLASSES = (
+    (r"\p{L}", r"\w"),
+    (r"\p{N}", r"\w"),
+    (r"\p{Z}", r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"),
+)
+
+
 @lru_cache(maxsize=256)
 def _pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern of a service model, whose Unicode classes Python does not know.
+
+    Letters and numbers become \\w, which holds both: a pattern with one of them alone would
+    let the other pass. Space separators (Z) are written out.
+    """
+    for theirs, ours in _CLASSES:
+        pattern = pattern.replace(theirs, ours)
     return re.compile(pattern)
