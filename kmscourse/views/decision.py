@@ -20,12 +20,6 @@ from kmscourse.views import _json_place, _svg
 from kmscourse.views._base import View
 from kmscourse.views._what_if import LAYERS, LEVELLED, NAMES, Draft, WhatIf
 
-HEADLINES = {
-    "Allowed": "Allowed",
-    "ExplicitlyDenied": "Refused: a statement denies it",
-    "ImplicitlyDenied": "Refused: nothing allows it",
-}
-
 # What each layer is, for someone who has never read a policy.
 _ABOUT = {
     Layer.RCP: "What the organization forbids on the things its accounts own. It gives nothing.",
@@ -221,7 +215,7 @@ class DecisionView(View):
         layers = [layer for layer in _layers(self._desk) if not layer["quiet"]]
         said = [f"{_lower(each['title'])} ({_lower(each['badge'])})" for each in layers]
         looked = ", ".join(said[:-1]) + " and " + said[-1] if len(said) > 1 else "".join(said)
-        outcome = _lower(HEADLINES[decision.outcome].replace(":", ","))
+        outcome = _lower(headline(decision).replace(":", ","))
         return (
             f"{decision.request.action} by {_who(scene)} on {_what(scene)}: {outcome}; AWS looked "
             f"at {looked}."
@@ -235,6 +229,18 @@ class DecisionView(View):
 # ---------------------------------------------------------------- what the browser draws
 
 
+def headline(decision: Decision) -> str:
+    """The outcome in a few words."""
+    if decision.allowed:
+        return "Allowed"
+    if decision.outcome == "ExplicitlyDenied":
+        return "Refused: a statement denies it"
+    return {
+        "not-cross-account": "Refused: never from another account",
+        "retire": "Refused: not for this caller",
+    }.get(decision.reason, "Refused: an Allow is missing")
+
+
 def _scene(decision: Decision) -> Scene:
     return Scene(decision.request, decision.policies)
 
@@ -245,9 +251,9 @@ def _describe(desk: WhatIf) -> dict[str, Any]:
     return {
         "outcome": decision.outcome,
         "allowed": decision.allowed,
-        "headline": HEADLINES[decision.outcome],
+        "headline": headline(decision),
         "because": decision.because,
-        "before": {"outcome": before.outcome, "headline": HEADLINES[before.outcome]},
+        "before": {"outcome": before.outcome, "headline": headline(before)},
         "changed": desk.changed,
         "unread": [draft.key for draft in desk.drafts if draft.problem is not None],
         "request": _request(desk),
@@ -336,13 +342,19 @@ def _layers(desk: WhatIf) -> list[dict[str, Any]]:
                 "about": _ABOUT.get(layer) or _ABOUT_RESOURCE[resource_title(scene)],
                 "role": role,
                 "badge": badge,
-                "detail": view.detail if view is not None else _NONE_HERE[layer],
+                "detail": view.detail if view is not None else _why_none(scene, layer),
                 "quiet": role in ("absent", "idle"),
                 "documents": documents,
                 "add": _may_add(scene, layer, documents),
             }
         )
     return out
+
+
+def _why_none(scene: Scene, layer: Layer) -> str:
+    if layer is Layer.RESOURCE and scene.model is Model.IDENTITY_ONLY:
+        return "None: the request names no key."
+    return _NONE_HERE[layer]
 
 
 def _part(
@@ -357,7 +369,7 @@ def _part(
     if not decision.allowed and decision.denied_by == layer.value:
         if decision.outcome == "ExplicitlyDenied":
             return "stops", "Denied here"
-        if decision.reason == "not-cross-account":
+        if decision.reason in ("not-cross-account", "retire"):
             return "stops", "Refused here"
         return "stops", "An Allow is missing here"
     if view is None:
@@ -453,7 +465,7 @@ def _statement(
         shown.append(
             {
                 "name": "Condition",
-                "text": f"{condition.label}: {condition.key} = {wanted}",
+                "text": f"{condition.key} {condition.label} {wanted}",
                 "state": state,
                 "has": found or "no such value",
             }
@@ -624,7 +636,7 @@ def _draw(view: DecisionView) -> str:
     p.text(pad, 32, view.title, size=16, bold=True)
     p.box(pad, 48, inner, 50, fill=_svg.PAPER, line=color)
     p.icon(pad + 14, 62, _MARKS["decides" if good else "stops"][0], size=22, line=color)
-    p.text(pad + 46, 79, HEADLINES[decision.outcome], size=16, bold=True, fill=color)
+    p.text(pad + 46, 79, headline(decision), size=16, bold=True, fill=color)
     p.text(width - pad - 16, 79, decision.outcome, fill=_svg.MUTED, anchor="end", family=_svg.MONO)
     y = p.lines(
         pad,

@@ -96,7 +96,7 @@ def test_a_refused_call_is_turned_by_the_missing_statement_by_keyboard_alone(
 ) -> None:
     view = open_view(desk, REFUSED, SHOW)
     page = desk.page
-    expect(headline(view)).to_contain_text("Refused: nothing allows it")
+    expect(headline(view)).to_contain_text("Refused: an Allow is missing")
     expect(view.locator(".dec-stops .dec-badge")).to_have_text("An Allow is missing here")
     view.screenshot(path=results / "decision-refused-light.png")
 
@@ -112,7 +112,9 @@ def test_a_refused_call_is_turned_by_the_missing_statement_by_keyboard_alone(
     assert focused(desk) == "identity"
     page.keyboard.press("a")
     expect(headline(view)).to_contain_text("Allowed")
-    expect(view.locator(".dec-verdict")).to_contain_text("Before them: refused, nothing allows it")
+    expect(view.locator(".dec-verdict")).to_contain_text(
+        "Before them: refused, an Allow is missing"
+    )
     expect(view.get_by_role("status")).to_contain_text("Allowed")
     expect(view.locator(".dec-decider", has_text="Added")).to_contain_text("Half of what is needed")
     # The new statement is marked in its editor, ready to be written over.
@@ -138,7 +140,7 @@ def test_a_refused_call_is_turned_by_the_missing_statement_by_keyboard_alone(
     page.keyboard.press("Escape")
     expect(view.locator(".dec-text")).to_be_hidden()
     page.keyboard.press("r")
-    expect(headline(view)).to_contain_text("Refused: nothing allows it")
+    expect(headline(view)).to_contain_text("Refused: an Allow is missing")
     expect(view.locator(".dec-doc", has_text="added here")).to_have_count(0)
     # The notebook was not touched by any of these keys.
     expect(page.locator(".jp-CodeCell")).to_have_count(2)
@@ -177,7 +179,7 @@ def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type('view.change_request(action="kms:CreateGrant").outcome')
     page.keyboard.press("Control+Enter")
-    expect(headline(view)).to_contain_text("Refused: nothing allows it")
+    expect(headline(view)).to_contain_text("Refused: an Allow is missing")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

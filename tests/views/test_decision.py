@@ -411,7 +411,7 @@ def test_the_still_form_has_no_ids_and_is_the_same_each_time(refusal: Any) -> No
     decision, _ = refusal
     view = DecisionView(decision)
     assert repr(view) == (
-        "DecisionView: kms:Encrypt by user analyst on a KMS key: refused, nothing allows it; AWS "
+        "DecisionView: kms:Encrypt by user analyst on a KMS key: refused, an Allow is missing; AWS "
         "looked at key policy (leaves it to IAM) and identity-based policies (an Allow is missing "
         "here)."
     )
