@@ -254,7 +254,7 @@ _POLICY = """def only_tls(bucket):
     arn = f"arn:aws:s3:::{bucket}"
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
     http = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
-    old = {**deny, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}
+    old = {**deny, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.3"}}}
     return {"Version": "2012-10-17", "Statement": [http, old]}"""
 
 
@@ -267,7 +267,7 @@ _POLICY = """def only_tls(bucket):
         'Two statements with "Effect": "Deny" and "Principal": "*". A bucket has one ARN, its objects another: '
         "arn:aws:s3:::name and arn:aws:s3:::name/*.",
         '"Condition": {"Bool": {"aws:SecureTransport": "false"}} in the first, "Condition": {"NumericLessThan": '
-        '{"s3:TlsVersion": "1.2"}} in the second.',
+        '{"s3:TlsVersion": "1.3"}} in the second.',
     ],
     why="A Deny holds against every Allow, whoever gave it. One forgotten `http://` in a script is now an "
     "error instead of a leak.",
@@ -284,15 +284,15 @@ _POLICY = """def only_tls(bucket):
             _POLICY.replace(
                 'http = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}',
                 'both = {"Bool": {"aws:SecureTransport": "false"}, '
-                '"NumericLessThan": {"s3:TlsVersion": "1.2"}}',
+                '"NumericLessThan": {"s3:TlsVersion": "1.3"}}',
             )
             .replace('    old = {**deny, "Condition": {"NumericLessThan": '
-                     '{"s3:TlsVersion": "1.2"}}}\n', "")
+                     '{"s3:TlsVersion": "1.3"}}}\n', "")
             .replace("[http, old]", '[{**deny, "Condition": both}]'),
             says="Conditions in one statement must all hold",
         ),
         Wrong(_POLICY.replace("[http, old]", "[http]"), says="TLS 1.1 is let in"),
-        Wrong(_POLICY.replace('"1.2"', '"1.3"'), says="TLS 1.2 is refused"),
+        Wrong(_POLICY.replace('"1.3"', '"1.2"'), says="TLS 1.2 is let in"),
         Wrong(
             _POLICY.replace('"s3:*"', '"s3:GetObject"').replace('[arn, f"{arn}/*"]', 'f"{arn}/*"'),
             says="An object can be written over plain HTTP",
@@ -302,7 +302,7 @@ _POLICY = """def only_tls(bucket):
         """def only_tls(bucket):
     both = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     conditions = [{"Bool": {"aws:SecureTransport": False}},
-                  {"NumericLessThanEquals": {"s3:TlsVersion": 1.1}}]
+                  {"NumericLessThanEquals": {"s3:TlsVersion": 1.2}}]
     return {"Version": "2012-10-17", "Statement": [
         {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*"], "Resource": both,
          "Condition": condition} for condition in conditions]}"""
@@ -341,7 +341,7 @@ def policy(work):
     work.expect(
         _may(nurse, bucket, "get_object", True, Key="record")
         and _may(nurse, bucket, "list_objects_v2", True),
-        "A nurse who may read is refused over TLS, too.",
+        "A nurse who may read is refused over TLS 1.3, too.",
     )
     over_http = _may(nurse, bucket, "get_object", False, Key="record")
     statements = written.get("Statement", [])
@@ -369,15 +369,10 @@ def policy(work):
         not _may(aws.session("learner"), bucket, "get_object", False, Key="record"),
         "The administrator can read over plain HTTP. Deny it to everyone.",
     )
-    for version in ("1.1", "1.0"):
+    for version in ("1.1", "1.2"):
         work.expect(
             all(_denied(written, bucket, version)),
             f"TLS {version} is let in. Look at s3:TlsVersion, for the bucket and for its objects.",
-        )
-    for version in ("1.2", "1.3"):
-        work.expect(
-            not any(_denied(written, bucket, version)),
-            f"TLS {version} is refused. Only what is older than 1.2 should be.",
         )
 
 

@@ -23,8 +23,6 @@
 import ssl
 from datetime import UTC, datetime, timedelta
 
-import boto3
-
 from kmscourse import cloud, lab, tls
 
 aws = cloud.start(seed="02-in-flight-lab")
@@ -104,14 +102,14 @@ lab.check("bad")
 # Write a **bucket policy**, as a dictionary, that denies *every* S3 action on the bucket and on its objects, to everyone,
 #
 # - if the request does not come over TLS (`aws:SecureTransport`),
-# - if it comes over a TLS older than 1.2 (`s3:TlsVersion`, a number).
+# - if it comes over a TLS older than 1.3 (`s3:TlsVersion`, a number).
 #
 # It allows nothing: who may do what is for other policies to say.
 
 
 # %% task="policy"
 def only_tls(bucket):
-    """A bucket policy that refuses plain HTTP and TLS before 1.2."""
+    """A bucket policy that refuses plain HTTP and TLS before 1.3."""
     # begin solution
     arn = f"arn:aws:s3:::{bucket}"
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
@@ -119,7 +117,7 @@ def only_tls(bucket):
         "Version": "2012-10-17",
         "Statement": [
             {**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-            {**deny, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+            {**deny, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.3"}}},
         ],
     }
     # end solution

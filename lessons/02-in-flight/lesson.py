@@ -116,6 +116,7 @@ def named(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
+# %%
 def certificate(subject, issuer, public_key):
     one = x509.CertificateBuilder().public_key(public_key)
     one = one.serial_number(x509.random_serial_number())
@@ -380,13 +381,11 @@ for version in ("TLS 1.2", "TLS 1.3"):
 # the secret. A large quantum computer could, and whoever records now can wait.
 #
 # So there is a second key exchange, **ML-KEM**, that a quantum computer does not break either. The two are used together
-# (a *hybrid*). Whether your machine does it is up to its OpenSSL:
+# (a *hybrid*). Whether your machine does it is up to its OpenSSL. What was offered and chosen can be read in the hellos, as
+# the second cell checks: it is no secret who is prepared.
 
 # %% tags=["nbval-ignore-output"]
 print(tls.post_quantum())
-
-# %% [markdown]
-# What was offered can be read in the hellos, so it is no secret who is prepared:
 
 # %%
 assert talk.group in tls.local_client_hello().supported_groups
@@ -422,6 +421,285 @@ tls.converse(client=doctor, server=strict, **said).client.received == answer
 # %% [markdown]
 # On AWS, mutual TLS is a setting of an Application Load Balancer or of API Gateway: you give it a *trust store*, the CA
 # certificates whose clients may come in.
+
+# %% [markdown]
+# ## 5 · Towards AWS
+#
+# Each AWS service is an HTTPS server, and boto3 is its client. From here on boto3 talks to the simulated AWS; the *seed*
+# makes its ids the same on each run. Nothing leaves your machine and nothing costs money.
+
+# %%
+import json
+
+import boto3
+
+from kmscourse import cloud
+
+aws = cloud.start(seed="02-in-flight")
+s3 = boto3.client("s3")
+s3.create_bucket(Bucket="clinic-records")
+stored = {"Bucket": "clinic-records", "Key": "4711.txt"}
+s3.put_object(Body=b"doxycycline 10 mg", **stored)["ResponseMetadata"]["HTTPStatusCode"]
+
+# %% [markdown]
+# So far boto3 reaches it in memory. `aws.serve()` puts the same AWS behind a real port on this machine: one for HTTP, one for
+# HTTPS, with a certificate from a CA that nobody has heard of.
+#
+# **Predict:** boto3 connects over HTTPS. What does it say?
+
+# %%
+from botocore.exceptions import SSLError
+
+server = aws.serve()
+try:
+    boto3.client("s3", endpoint_url=server.https_url).get_object(**stored)
+except SSLError as error:
+    print("CERTIFICATE_VERIFY_FAILED" in str(error))
+
+# %% [markdown]
+# boto3 checks, and refuses. Here is the advice from the web. boto3 does as it is told, and complains:
+
+# %%
+import warnings
+
+with warnings.catch_warnings(record=True) as complaints:
+    warnings.simplefilter("always")
+    blind = boto3.client("s3", endpoint_url=server.https_url, verify=False)
+    print(blind.get_object(**stored)["Body"].read())
+complaints[-1].category.__name__
+
+# %% [markdown]
+# You know from part 1 what it would have said to the forger: the same. The cure is to say *whom* to trust. `verify` takes a
+# file with CA certificates, a **CA bundle**; the environment variable `AWS_CA_BUNDLE` does it for every program.
+
+# %%
+secure = boto3.client("s3", endpoint_url=server.https_url, verify=server.ca_bundle)
+secure.get_object(**stored)["Body"].read()
+
+# %% [markdown]
+# ### A bucket that refuses plain HTTP
+#
+# S3 answers over plain HTTP as well, and will read the record out to the whole wire:
+
+# %%
+plain = boto3.client("s3", endpoint_url=server.url)
+plain.get_object(**stored)["Body"].read()
+
+# %% [markdown]
+# You cannot watch over every script. But you can have the bucket refuse: a **bucket policy** with a *Deny*. The
+# condition key `aws:SecureTransport` says whether a request came over TLS.
+
+# %%
+bucket = "arn:aws:s3:::clinic-records"
+
+
+def deny_if(condition):
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": condition,
+    }
+
+
+# %%
+not_over_http = deny_if({"Bool": {"aws:SecureTransport": "false"}})
+policy = {"Version": "2012-10-17", "Statement": [not_over_http]}
+_ = s3.put_bucket_policy(Bucket="clinic-records", Policy=json.dumps(policy))
+
+# %% [markdown]
+# **Predict:** the caller is the account's administrator, who may do everything. Once more over plain HTTP:
+
+# %% tags=["raises-exception"]
+plain.get_object(**stored)
+
+# %%
+secure.get_object(**stored)["Body"].read()
+
+# %% [markdown]
+# A Deny wins over every Allow. (The Resource names two things: the bucket, for listing it, and the objects in it.)
+#
+# A second condition key, `s3:TlsVersion`, is a number. S3 itself has long refused anything below TLS 1.2. Now the clinic wants 1.3.
+
+# %%
+not_below_1_3 = deny_if({"NumericLessThan": {"s3:TlsVersion": "1.3"}})
+policy = {"Version": "2012-10-17", "Statement": [not_over_http, not_below_1_3]}
+s3.put_bucket_policy(Bucket="clinic-records", Policy=json.dumps(policy))
+secure.get_object(**stored)["Body"].read()
+
+# %% [markdown]
+# **Predict:** the next cell asks twice, over TLS 1.2 and over TLS 1.3. It uses a *presigned URL*, so that plain `urllib` can ask.
+
+# %%
+import ssl
+import urllib.error
+import urllib.request
+
+url = secure.generate_presigned_url("get_object", Params=stored)
+for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+    context = ssl.create_default_context(cafile=server.ca_bundle)
+    context.maximum_version = newest
+    try:
+        print(newest.name, urllib.request.urlopen(url, context=context).status)
+    except urllib.error.HTTPError as refused:
+        print(newest.name, refused.status)
+
+# %% [markdown]
+# Two statements, not one with both conditions. Conditions of one statement must *all* hold, and plain HTTP has no TLS version
+# at all. CloudTrail writes down how each request came. The last two:
+
+# %%
+for event in list(aws.trail.events("GetObject"))[-2:]:
+    print(event["tlsDetails"]["tlsVersion"], event.get("errorCode", "allowed"))
+
+# %%
+server.close()
+
+# %% [markdown]
+# ### Certificates from AWS: ACM
+#
+# A clinic's web site needs a certificate of a CA that every browser knows. **AWS Certificate Manager** (ACM) makes one for a
+# load balancer, a CloudFront distribution or an API. It makes the key pair, too.
+
+# %%
+acm = boto3.client("acm")
+requested = acm.request_certificate(DomainName=host, ValidationMethod="DNS")
+arn = requested["CertificateArn"]
+found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+proof = found["DomainValidationOptions"][0]["ResourceRecord"]
+found["Status"], proof
+
+# %% [markdown]
+# A CA may sign only if the name is yours. ACM asks for a proof that only the owner of the domain can give: a record in its
+# DNS. Here the DNS is Amazon Route 53.
+
+# %%
+dns = boto3.client("route53")
+zone = dns.create_hosted_zone(Name="clinic.example", CallerReference=str(aws.clock.now()))
+value = [{"Value": proof["Value"]}]
+shown = {"Name": proof["Name"], "Type": "CNAME", "TTL": 300, "ResourceRecords": value}
+dns.change_resource_record_sets(
+    HostedZoneId=zone["HostedZone"]["Id"],
+    ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": shown}]},
+)["ChangeInfo"]["Status"]
+
+# %%
+found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+found["Status"], found["Issuer"], (found["NotAfter"] - found["NotBefore"]).days
+
+# %% [markdown]
+# Issued, for 198 days. Until February 2026 it was 395; browsers want certificates to live for shorter and shorter.
+#
+# **Predict:** the clinic also has a server in its cellar. Can it have this certificate, with its private key?
+
+# %% tags=["raises-exception"]
+acm.export_certificate(CertificateArn=arn, Passphrase=b"in the cellar")
+
+# %% [markdown]
+# No. ACM hands the key only to AWS services that work with it, and so it cannot be stolen from you. Exam questions still build on that.
+#
+# Since June 17, 2025 there is an exception, if you ask for it beforehand (it has a price of its own). The proof is the
+# same record, so this one is issued at once:
+
+# %%
+portable = acm.request_certificate(
+    DomainName=host, ValidationMethod="DNS", Options={"Export": "ENABLED"}
+)["CertificateArn"]
+exported = acm.export_certificate(CertificateArn=portable, Passphrase=b"in the cellar")
+for part in ("Certificate", "CertificateChain", "PrivateKey"):
+    print(exported[part].splitlines()[0])
+
+# %% [markdown]
+# The key comes under your passphrase. Open it, and the server in the cellar can show the certificate:
+
+# %%
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+key = load_pem_private_key(exported["PrivateKey"].encode(), b"in the cellar")
+leaf = x509.load_pem_x509_certificate(exported["Certificate"].encode())
+*between, public_root = x509.load_pem_x509_certificates(exported["CertificateChain"].encode())
+cellar = tls.Server(tls.Certificate(leaf, key, tuple(between)))
+browser = tls.Client(host, trust=public_root.public_bytes(Encoding.PEM))
+tls.converse(client=browser, server=cellar, **said).client.received == answer
+
+# %% [markdown]
+# ### Renewal
+#
+# ACM renews a certificate by itself on two conditions: it is *in use* by an AWS service (or was exported), and the record
+# still stands in DNS. Put the first one to use, at a load balancer:
+
+# %%
+subnets = [each["SubnetId"] for each in boto3.client("ec2").describe_subnets()["Subnets"][:2]]
+elb = boto3.client("elbv2")
+balancer = elb.create_load_balancer(Name="clinic", Subnets=subnets)["LoadBalancers"][0]
+reply = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
+https = {"Protocol": "HTTPS", "Port": 443, "DefaultActions": [reply]}
+elb.create_listener(
+    LoadBalancerArn=balancer["LoadBalancerArn"], Certificates=[{"CertificateArn": arn}], **https
+)
+found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+found["RenewalEligibility"], len(found["InUseBy"])
+
+# %% [markdown]
+# **Predict:** 160 days go by. The certificate was good for 198. Which certificate does the load balancer show, and under which ARN?
+
+# %%
+before = found
+aws.clock.advance(days=160)
+found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+print(found["Status"], found["RenewalSummary"]["RenewalStatus"])
+print("same ARN:", found["CertificateArn"] == arn)
+print("same certificate:", found["Serial"] == before["Serial"])
+
+# %% [markdown]
+# A new certificate with a new date, under the old ARN: nothing had to be changed. Now somebody tidies up in DNS, and removes that odd
+# record that nobody remembers.
+#
+# **Predict:** half a year later?
+
+# %%
+dns.change_resource_record_sets(
+    HostedZoneId=zone["HostedZone"]["Id"],
+    ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": shown}]},
+)
+aws.clock.advance(days=200)
+found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+found["Status"], found["RenewalSummary"]["RenewalStatus"]
+
+# %% [markdown]
+# *Expired*, and the site is down. ACM warns weeks ahead, by events in EventBridge and AWS Health; somebody has to listen. A certificate
+# that you *import* into ACM is never renewed: you made it, you renew it.
+#
+# ### A CA of your own
+#
+# No public CA signs for `scale-7.lab.internal`, for nobody can prove such a name. For devices and services among themselves you run
+# a CA of your own, as you did in part 2. **AWS Private CA** is that as a service: it keeps the CA's key in an HSM, and ACM requests and renews
+# what it signs. Its clients have to be given its root; and its certificates could always be exported.
+
+# %% [markdown]
+# ## On the exam, and today
+#
+# | Study notes say | Today |
+# |---|---|
+# | In flight: encryption with TLS/HTTPS certificates | Still so. AWS requires TLS 1.2 of clients, and recommends 1.3 (`BAS-05`) |
+# | HTTPS ensures no man in the middle | Only for a client that checks chain, name and date. You were that man |
+# | Server-side encryption protects the object | Not on its way. With keys of your own in the request (SSE-C), S3 insists on TLS; so it does for SSE-KMS (`BAS-06`) |
+# | `aws:SecureTransport` in a bucket policy | Still the answer to "enforce encryption in transit". A Deny with `false`, not an Allow with `true` |
+# | ACM private keys can never be exported | Public ones from June 17, 2025 on, if requested so; private ones all along |
+# | ACM certificates last 13 months, renewed 60 days ahead | Public ones 198 days since February 2026, renewed 45 days ahead. The exam asks *whether*, rarely *when* |
+#
+# Where these come from:
+
+# %%
+facts.get("BAS-05")
+
+# %%
+facts.get("BAS-06")
+
+# %% [markdown]
+# For ACM: its [user guide](https://docs.aws.amazon.com/acm/latest/userguide/acm-renewal.html), and the
+# [page on export](https://docs.aws.amazon.com/acm/latest/userguide/export-public-certificate), which has the date.
 
 # %% [markdown]
 # ## Lab
