@@ -25,6 +25,7 @@ from kmscourse.cloud.randomness import Randomness
 from kmscourse.cloud.trail import Trail
 
 if TYPE_CHECKING:
+    from kmscourse.cloud.at_rest.rds.session import Connection
     from kmscourse.cloud.serving import Server
 
 
@@ -197,6 +198,20 @@ class Cloud:
         volume itself shows ``aws.stored("ebs", volume_id)``.
         """
         return self.gateway.at_rest.ebs.disk(volume_id)
+
+    def database(
+        self, name: str, *, account: str | None = None, region: str | None = None
+    ) -> Connection:
+        """A session to the database of an RDS instance or an Aurora cluster: `sqlite3`.
+
+        What is committed is stored as RDS stores it: ``aws.stored("rds", name)``.
+
+        Args:
+            name: the identifier of the instance or the cluster.
+            account: its account, where several have one of that name.
+            region: its Region, likewise: a secondary cluster of a global database.
+        """
+        return self.gateway.at_rest.rds.database(name, account=account, region=region)
 
     def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
         """The hours for which each customer managed key is paid for.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kmscourse.cloud.at_rest.ebs import EBS
+from kmscourse.cloud.at_rest.rds import RDS
 from kmscourse.cloud.at_rest.s3 import S3
 from kmscourse.cloud.at_rest.secretsmanager import SecretsManager
 from kmscourse.cloud.at_rest.ssm import ParameterStore
@@ -48,8 +49,10 @@ class AtRest:
 
     def __init__(self, random: Randomness) -> None:
         self.ebs = EBS()
+        self.rds = RDS(random)
         self._services: dict[str, Service] = {
             "ec2": self.ebs,
+            "rds": self.rds,
             "s3": S3(random),
             "ssm": ParameterStore(random),
             "secretsmanager": SecretsManager(random),
