@@ -14,6 +14,9 @@ from moto import mock_aws
 
 from kmscourse import cloud
 
+#: One for all worlds: it reads the service models once.
+_SESSION = boto3.Session()
+
 
 @dataclass
 class World:
@@ -29,18 +32,25 @@ class World:
     def kms(self, region: str = "us-east-1", user: str = "learner") -> Any:
         """A KMS client of a user; moto does not tell users apart by what they may do with KMS."""
         if (region, user) not in self._clients:
-            self._clients[region, user] = self._session(user).client("kms", region_name=region)
+            known, secret = self._credentials(user)
+            self._clients[region, user] = _SESSION.client(
+                "kms",
+                region_name=region,
+                aws_access_key_id=known,
+                aws_secret_access_key=secret,
+            )
         return self._clients[region, user]
 
-    def _session(self, user: str) -> boto3.Session:
+    def _credentials(self, user: str) -> tuple[str, str]:
         if self.aws is not None:
-            return self.aws.session(user)
+            made = self.aws.identity.user_or_role(self.aws.account_id, user)
+            return made.access_key, made.secret_key
         if user == "learner":
-            return boto3.Session()
-        iam = boto3.client("iam")
+            return "testing", "testing"
+        iam = _SESSION.client("iam")
         iam.create_user(UserName=user)
-        made = iam.create_access_key(UserName=user)["AccessKey"]
-        return boto3.Session(made["AccessKeyId"], made["SecretAccessKey"])
+        created = iam.create_access_key(UserName=user)["AccessKey"]
+        return created["AccessKeyId"], created["SecretAccessKey"]
 
     def advance(self, days: float) -> None:
         """Let time pass; bare moto has no way to."""
