@@ -131,9 +131,10 @@ class Gateway:
 
     def catch_up(self) -> None:
         """Let happen what has fallen due: deletions in KMS, renewals, deliveries of log files."""
-        self.kms.catch_up()
-        self.acm.catch_up()
-        self.deliveries.catch_up(self.clock.now())
+        with self._turn:
+            self.kms.catch_up()
+            self.acm.catch_up()
+            self.deliveries.catch_up(self.clock.now())
 
     def serve(self, call: Call) -> dict[str, Any] | Response:
         """The way of a call, whether it came over HTTP or from a service.

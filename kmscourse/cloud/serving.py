@@ -275,7 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return b"".join(self._chunks())
-        length = int(self.headers.get("Content-Length") or 0)
+        length = _number(self.headers.get("Content-Length", "0"), 10)
         body = self.rfile.read(length)
         if len(body) != length:
             raise ValueError("cut short")
@@ -283,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunks(self) -> Iterator[bytes]:
         """The chunks of a body (RFC 9112, 7.1); trailers are read and left out."""
-        while size := int(self.rfile.readline(1024).partition(b";")[0], 16):
+        while size := _number(self.rfile.readline(1024).decode("latin-1").partition(";")[0], 16):
             chunk = self.rfile.read(size)
             if len(chunk) != size or self.rfile.readline(3) != b"\r\n":
                 raise ValueError("cut short")
@@ -314,6 +314,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """The trail is the log."""
+
+
+def _number(text: str, base: int) -> int:
+    """A length as HTTP writes it: digits alone, where Python would take more for a number."""
+    if not re.fullmatch(r"[0-9]+" if base == 10 else r"[0-9A-Fa-f]+", text.strip()):
+        raise ValueError(f"no length: {text!r}")
+    return int(text, base)
 
 
 def _one_line(value: str) -> str:

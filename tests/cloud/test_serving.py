@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -327,7 +328,14 @@ def test_chunked_bodies_are_put_together(server: Server, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="c")["Body"].read() == b"10 mg, twice a day"
 
 
-@pytest.mark.parametrize("sent", [b"zz\r\n", b"5\r\nab", b"5\r\nabcdeXX"])
+@pytest.mark.parametrize("length", ["-1", "1_0", "x"])
+def test_a_length_that_is_none_is_refused(server: Server, length: str) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port), timeout=20) as wire:
+        wire.sendall(f"PUT /a/b HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        assert wire.recv(64).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("sent", [b"zz\r\n", b"-5\r\nab", b"5\r\nab", b"5\r\nabcdeXX"])
 def test_a_body_that_is_cut_short_is_refused(server: Server, sent: bytes) -> None:
     port = urlsplit(server.url).port
     with socket.create_connection(("127.0.0.1", port), timeout=20) as wire:
@@ -420,3 +428,24 @@ def test_nothing_of_it_is_loaded_before_it_is_used() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "False"
+
+
+def test_several_programs_at_once_take_turns(aws: cloud.Cloud, server: Server) -> None:
+    """Threads of clients, while this thread calls in memory and moves the clock."""
+    key_id = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    clients = [over(url, "kms", server) for url in (server.url, server.https_url) * 3]
+
+    def work(client: Any) -> int:
+        for number in range(10):
+            blob = client.encrypt(KeyId=key_id, Plaintext=bytes([number]))["CiphertextBlob"]
+            assert client.decrypt(CiphertextBlob=blob)["Plaintext"] == bytes([number])
+        return 20
+
+    before = len(aws.trail)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        done = [pool.submit(work, client) for client in clients]
+        for _ in range(20):
+            aws.clock.advance(hours=1)
+            boto3.client("kms").describe_key(KeyId=key_id)
+        calls = sum(each.result() for each in done)
+    assert len(aws.trail) - before == calls + 20
