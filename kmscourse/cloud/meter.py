@@ -85,10 +85,16 @@ class Bill(tuple[Line, ...]):
 
 @dataclass(frozen=True, slots=True)
 class KeyMonths:
-    """How long a customer managed key was there to be paid for, in hours."""
+    """How long a customer managed key was there to be paid for, in hours.
+
+    Attributes:
+        rotated_hours: how long since its first and its second rotation, which each cost as much
+            again; later ones cost nothing (fact PRI-02).
+    """
 
     account: str
     hours: Decimal
+    rotated_hours: tuple[Decimal, ...] = ()
 
 
 class Meter:
@@ -127,6 +133,20 @@ class Meter:
                 "KMS keys, customer managed", months, "key-months", price.value, price.per,
                 price.cost(1) * months, _source(price),
             )  # fmt: skip
+        yield from self._rotation_lines(account, now)
+
+    def _rotation_lines(self, account: str | None, now: datetime) -> Iterable[Line]:
+        keys = [key for key in self._keys(now) if account in (None, key.account)]
+        for index, which in enumerate(("first", "second")):
+            hours = sum((k.rotated_hours[index] for k in keys if len(k.rotated_hours) > index),
+                        Decimal())  # fmt: skip
+            if hours:
+                price = facts.price(f"kms.key.rotation.{which}")
+                months = hours / _HOURS_PER_MONTH
+                yield Line(
+                    f"KMS keys, {which} rotation", months, "key-months", price.value, price.per,
+                    price.cost(1) * months, _source(price),
+                )  # fmt: skip
 
     def _request_lines(self, account: str | None) -> Iterable[Line]:
         counted: Counter[str] = Counter()
@@ -142,7 +162,7 @@ class Meter:
             price = facts.price(kind)
             quantity = Decimal(number)
             yield Line(
-                "KMS requests", quantity, "requests", price.value, price.per,
+                _ITEMS[kind], quantity, "requests", price.value, price.per,
                 price.cost(number), _source(price),
             )  # fmt: skip
             if kind == "kms.request.symmetric" and free:
@@ -153,8 +173,34 @@ class Meter:
 
 
 def _kind(call: Call) -> str:
-    """The name of the price in `kmscourse.facts`; "" for what this bill does not list."""
-    return "kms.request.symmetric" if call.service == "kms" else ""
+    """The name of the price in `kmscourse.facts`; "" for what this bill does not list.
+
+    Source: facts PRI-04, PRI-05 and PRI-06: what counts is the kind of the key that is used, and
+    for data key pairs the kind of the pair.
+    """
+    if call.service != "kms":
+        return ""
+    if call.operation.startswith("GenerateDataKeyPair"):
+        rsa = str(call.parameters.get("KeyPairSpec", "")).startswith("RSA")
+        return "kms.request.data-key-pair." + ("rsa" if rsa else "ecc")
+    key = call.noted.get("key")
+    spec = key.spec if key is not None else "SYMMETRIC_DEFAULT"
+    if call.operation not in _WITH_A_PAIR or spec.startswith(("SYMMETRIC", "HMAC")):
+        return "kms.request.symmetric"
+    return "kms.request.rsa-2048" if spec == "RSA_2048" else "kms.request.asymmetric"
+
+
+_WITH_A_PAIR = {
+    "Encrypt", "Decrypt", "Sign", "Verify", "GetPublicKey", "DeriveSharedSecret", "Encapsulate",
+    "Decapsulate",
+}  # fmt: skip
+_ITEMS = {
+    "kms.request.symmetric": "KMS requests",
+    "kms.request.rsa-2048": "KMS requests with RSA_2048 keys",
+    "kms.request.asymmetric": "KMS requests with other asymmetric keys",
+    "kms.request.data-key-pair.ecc": "KMS requests, ECC data key pairs",
+    "kms.request.data-key-pair.rsa": "KMS requests, RSA data key pairs",
+}
 
 
 def _source(fact: facts.Figure) -> str:

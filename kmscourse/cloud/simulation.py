@@ -224,7 +224,12 @@ class Cloud:
                 continue
             end = min(ended.get(key.id, now), key.deletion_scheduled or now)
             hours = Decimal(str((end - key.created).total_seconds())) / 3600
-            yield KeyMonths(key.account, max(hours, Decimal()))
+            turned = [each.created for each in key.materials if each.rotation and each.created]
+            since = tuple(
+                max(Decimal(str((end - when).total_seconds())) / 3600, Decimal())
+                for when in turned[:2]
+            )
+            yield KeyMonths(key.account, max(hours, Decimal()), since)
 
     def __repr__(self) -> str:
         return f"<Cloud: account {self.account_id}, {self.region}>"

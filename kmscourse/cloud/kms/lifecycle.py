@@ -153,7 +153,9 @@ def _end(kms: KMS, key: Key, when: datetime) -> None:
     core.members.pop(key.region, None)
     primary = core.members.get(core.primary)
     if not core.members:
-        core.materials.clear()
+        for version in core.materials:  # the bill still asks when it was rotated
+            version.secret, version.pair = b"", None
+        key.imported.clear()
     elif primary is not None and primary.deletion_window is not None and not primary.replicas:
         wait_for_deletion(kms, primary, when, primary.deletion_window)
 
