@@ -241,7 +241,9 @@ def _document(desk: WhatIf, scene: Scene, draft: Draft, view: LayerView | None) 
     ]
     label = policy_label(scene, draft.layer, draft.level, index)
     decided = {_id(step) for step in desk.decision.decided_by}
-    nearest = desk.decision.denied_by == draft.layer.value
+    missing = (
+        desk.decision.denied_by == draft.layer.value and desk.decision.outcome == "ImplicitlyDenied"
+    )
     return {
         "key": draft.key,
         "label": _upper(label),
@@ -250,7 +252,7 @@ def _document(desk: WhatIf, scene: Scene, draft: Draft, view: LayerView | None) 
         "editable": True,
         "problem": asdict(draft.problem) if draft.problem is not None else None,
         "statements": [
-            _statement(desk, scene, draft, step, _id(step) in decided, nearest) for step in steps
+            _statement(desk, scene, draft, step, _id(step) in decided, missing) for step in steps
         ],
     }
 
@@ -260,7 +262,7 @@ def _id(step: Step) -> tuple[str, int, int, int]:
 
 
 def _statement(
-    desk: WhatIf, scene: Scene, draft: Draft, step: Step, decided: bool, stops: bool
+    desk: WhatIf, scene: Scene, draft: Draft, step: Step, decided: bool, missing: bool
 ) -> dict[str, Any]:
     """One statement, part by part, with how each part fared."""
     statement = draft.document.statements[step.index]
@@ -281,6 +283,8 @@ def _statement(
         state = "fits" if at < failed else "fails" if at == failed else "unread"
         shown.append({"name": name, "text": text, "state": state})
     scene.context.in_key_policy = draft.layer is Layer.RESOURCE and scene.model is Model.KEY
+    # Where an Allow is missing, those that came close are shown open.
+    close = ("action", "resource", "condition")[0 if draft.layer is Layer.RESOURCE else 1 :]
     missed = False
     for condition in statement.conditions:
         state = "unread"
@@ -305,7 +309,7 @@ def _statement(
         "result": _result(step),
         "detail": step.detail,
         "decided": _weight(desk.decision, step) if decided else "",
-        "open": decided or (stops and not step.matched and step.failed_on != "action"),
+        "open": decided or (missing and step.failed_on in close),
         "parts": shown,
     }
 
