@@ -118,7 +118,10 @@ class _Watch:
 
         A good place has no handler between here and the boundary. Where an exception has been
         swallowed already, the `except:` that did so is good enough: that `try` is left behind.
+        Never where the interpreter itself is about to enter or leave a handler.
         """
+        if frame.f_lasti in _unsettled(frame.f_code):
+            return
         if self.swallowed:
             # Raising ends the tracing. It begins anew when a frame ends or begins, which the
             # profile function sees, or when a handler has swallowed this one too and drops it.
@@ -251,6 +254,24 @@ def is_handled(code: CodeType, offset: int) -> bool:
         if start <= offset < end:
             return target not in _only_raise_again(code)
     return False
+
+
+@functools.lru_cache(maxsize=64)
+def _unsettled(code: CodeType) -> frozenset[int]:
+    """Where an exception from outside would leave the interpreter's own books wrong: on the way
+    into a handler, and out of one. The exception being handled would stay so for ever."""
+    entering = {
+        step.offset for step in dis.get_instructions(code) if step.opname == "PUSH_EXC_INFO"
+    }
+    leaving = {target + 2 * step for target in _only_raise_again(code) for step in range(3)}
+    nowhere = {
+        offset
+        for offset, (line, *_) in zip(
+            range(0, len(code.co_code), 2), code.co_positions(), strict=False
+        )
+        if line is None
+    }
+    return frozenset(entering | leaving | nowhere)
 
 
 @functools.lru_cache(maxsize=64)

@@ -167,6 +167,15 @@ def test_it_ends(endless: Callable[[], None], by_timer: bool) -> None:
     with pytest.raises(TimeUp, match=r"stopped after 0\.02 seconds"):
         limited(endless, 0.02, by_timer=by_timer)
     assert sys.gettrace() is tracer
+    assert handled_now() is None
+
+
+def handled_now() -> BaseException | None:
+    """What Python takes for the exception that is being handled: a new one carries it along."""
+    try:
+        raise ValueError
+    except ValueError as new:
+        return new.__context__
 
 
 @pytest.mark.skipif(not timer_works(), reason="no timer here")
@@ -174,6 +183,7 @@ def test_a_recursion_that_swallows_its_own_end_is_ended() -> None:
     """A trace function alone cannot: it is lost where the recursion leaves it no room."""
     with pytest.raises(TimeUp):
         limited(branches, 0.02)
+    assert handled_now() is None
 
 
 @pytest.mark.parametrize("by_timer", WAYS)
