@@ -124,7 +124,7 @@ _BAD = """def what_is_wrong(certificate, host, root):
 
 
 @task(
-    "bad",
+    "judge",
     minutes=5,
     asks="`what_is_wrong(certificate, host, root)`: good, expired, another name or unknown issuer",
     hints=[
@@ -183,8 +183,8 @@ _BAD = """def what_is_wrong(certificate, host, root):
     return "good" if host in certificate.names else "another name\""""
     ],
 )
-def bad(work):
-    host, judge = _host(), work.function("what_is_wrong", returns=str)
+def judge(work):
+    host, said_of = _host(), work.function("what_is_wrong", returns=str)
     root = tls.CertificateAuthority("Clinic Root CA", key_type="ed25519")
     other = tls.CertificateAuthority("Clinic Root CA", key_type="ed25519")
     yesterday = datetime.now(UTC) - timedelta(days=1)
@@ -213,7 +213,7 @@ def bad(work):
         ),
     ]
     for what, certificate, verdict, more in cases:
-        said = judge(certificate, host, root)
+        said = said_of(certificate, host, root)
         work.expect(said == verdict, f"{what} is called {work.shown(said)}{more}")
 
 
@@ -341,7 +341,7 @@ def policy(work):
     work.expect(
         _may(nurse, bucket, "get_object", True, Key="record")
         and _may(nurse, bucket, "list_objects_v2", True),
-        "A nurse who may read is refused over TLS 1.3, too.",
+        "A nurse who may read is refused over TLS 1.3, too. Which requests do your conditions match?",
     )
     over_http = _may(nurse, bucket, "get_object", False, Key="record")
     statements = written.get("Statement", [])
@@ -561,6 +561,10 @@ _MUTUAL = """def only_staff(context, staff_ca):
             "def only_staff(context, staff_ca):\n    context.verify_mode = ssl.CERT_REQUIRED",
             says="A member of the staff is refused",
         ),
+        Wrong(
+            _MUTUAL.replace("cadata=", ""),
+            says="load_verify_locations takes the name of a file",
+        ),
     ],
     also_right=[
         """def only_staff(context, staff_ca):
@@ -573,7 +577,15 @@ def mutual(work):
     host, ca = _host(), tls.CertificateAuthority("Clinic Root CA")
     staff, strangers = (tls.CertificateAuthority(name) for name in ("Staff CA", "Other CA"))
     server = tls.Server(ca.issue(host))
-    work.call(work.function("only_staff"), server.context, staff.pem.decode())
+    try:
+        work.call(work.function("only_staff"), server.context, staff.pem.decode())
+    except NotThereYet as stopped:
+        if "OSError" in stopped.message or "FileNotFoundError" in stopped.message:
+            work.fail(
+                "load_verify_locations takes the name of a file unless told otherwise. Text goes in as "
+                "`cadata=`."
+            )
+        raise
 
     def served(certificate):
         client = tls.Client(host, trust=ca, certificate=certificate)
@@ -582,7 +594,7 @@ def mutual(work):
 
     work.expect(
         not served(None),
-        "A client without a certificate is let in. Asking for one is not demanding it.",
+        "A client without a certificate is let in. It should be demanded, not merely asked for.",
     )
     work.expect(
         served(staff.issue("dr-lee", for_client=True)),

@@ -77,7 +77,7 @@ found = {
 # `.completed` and `.refusal`, and the refusal has a `.verify_code`.
 
 
-# %% task="bad"
+# %% task="judge"
 def what_is_wrong(certificate, host, root):
     """What a careful client has against a certificate, in a word or two."""
     # begin solution
@@ -94,7 +94,7 @@ def what_is_wrong(certificate, host, root):
 {letter: what_is_wrong(certificate, host, root) for letter, certificate in found.items()}
 
 # %%
-lab.check("bad")
+lab.check("judge")
 
 # %% [markdown]
 # ## 3 · A bucket that refuses plain HTTP

@@ -369,7 +369,8 @@ len(talk.opening.sealed)
 for version in ("TLS 1.2", "TLS 1.3"):
     older = talk.again(version=version)
     readable = [message.name for message in older.capture.messages()]
-    print(version, server.certificate.der in older.capture, readable, sep="\n  ")
+    print(f"{version}, certificate in the clear: {server.certificate.der in older.capture}")
+    print("  " + ", ".join(readable))
 
 # %% [markdown]
 # TLS 1.2 does its handshake in the open, and it takes one round trip more. It is not broken; it says more than it must.
@@ -597,7 +598,7 @@ found["Status"], found["Issuer"], (found["NotAfter"] - found["NotBefore"]).days
 acm.export_certificate(CertificateArn=arn, Passphrase=b"in the cellar")
 
 # %% [markdown]
-# No. ACM hands the key only to AWS services that work with it, and so it cannot be stolen from you. Exam questions still build on that.
+# No: that is what the error means. ACM hands the key only to AWS services that work with it, and so it cannot be stolen from you. Exam questions still build on that.
 #
 # Since June 17, 2025 there is an exception, if you ask for it beforehand (it has a price of its own). The proof is the
 # same record, so this one is issued at once:
