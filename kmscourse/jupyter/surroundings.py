@@ -36,7 +36,9 @@ def environment(home: Path, given: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith(("JUPYTER", "IPYTHON")) and name not in foreign
     }
     state = state_folder(home)
+    programs = [str(Path(sys.executable).parent), *filter(None, [given.get("PATH")])]
     return kept | {
+        "PATH": os.pathsep.join(programs),  # a cell finds this environment's `aws`
         "JUPYTER_CONFIG_PATH": str(_CONFIG),
         "JUPYTER_CONFIG_DIR": str(state / "config"),
         "JUPYTER_DATA_DIR": str(state / "data"),

@@ -31,6 +31,13 @@ NAMES = [
     ("moto.sts.models", "sts_backends"),
     ("moto.s3.models", "s3_backends"),
     ("botocore.httpsession", "URLLib3Session.send"),
+    ("botocore.configprovider", "ConfigValueStore.get_config_variable"),
+    ("moto.s3.models", "FakeKey.value"),
+    ("moto.s3.models", "FakeBucket.get_permission"),
+    ("moto.s3.models", "S3Backend._url_module"),
+    ("moto.organizations.models", "organizations_backends.master_accounts"),
+    ("moto.cloudtrail.models", "cloudtrail_backends"),
+    ("moto.secretsmanager.models", "secretsmanager_backends"),
     ("http.client", "HTTPConnection.connect"),
     ("urllib3.connection", "HTTPSConnection.connect"),
 ]
