@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mlkem, padding, rsa, utils
 
 from kmscourse import cloud
-from tests.cloud.kms.conftest import refused
+from tests.cloud.kms.conftest import client, refused
 
 RSA = ("RSA_2048", "RSA_3072", "RSA_4096")
 CURVES = {
@@ -36,7 +36,7 @@ def _public(kms: Any, key: str) -> Any:
 @pytest.mark.parametrize("spec", RSA)
 @pytest.mark.parametrize("algorithm", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
 def test_rsa_encryption(world: cloud.Cloud, spec: str, algorithm: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, spec, "ENCRYPT_DECRYPT")
     digest = hashes.SHA1() if algorithm.endswith("_1") else hashes.SHA256()
     most = int(spec[4:]) // 8 - 2 * digest.digest_size - 2
@@ -69,7 +69,7 @@ def test_rsa_encryption(world: cloud.Cloud, spec: str, algorithm: str) -> None:
 @pytest.mark.parametrize("size", HASHES)
 @pytest.mark.parametrize("scheme", ["PKCS1_V1_5", "PSS"])
 def test_rsa_signatures(world: cloud.Cloud, spec: str, size: str, scheme: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, spec, "SIGN_VERIFY")
     digest = HASHES[size]()
     hashed = hashlib.new(f"sha{size}", b"message").digest()
@@ -92,7 +92,7 @@ def test_rsa_signatures(world: cloud.Cloud, spec: str, size: str, scheme: str) -
 
 @pytest.mark.parametrize("spec", CURVES)
 def test_ecdsa(world: cloud.Cloud, spec: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     curve, digest, algorithm = CURVES[spec]
     key = _create(kms, spec, "SIGN_VERIFY")
     public = _public(kms, key)
@@ -111,7 +111,7 @@ def test_ecdsa(world: cloud.Cloud, spec: str) -> None:
 
 
 def test_ed25519(world: cloud.Cloud) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, "ECC_NIST_EDWARDS25519", "SIGN_VERIFY")
     public = _public(kms, key)
     assert isinstance(public, ed25519.Ed25519PublicKey)
@@ -129,7 +129,7 @@ def test_ed25519(world: cloud.Cloud) -> None:
 
 @pytest.mark.parametrize("spec", ["ML_DSA_44", "ML_DSA_65", "ML_DSA_87"])
 def test_ml_dsa(world: cloud.Cloud, spec: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, spec, "SIGN_VERIFY")
     public = _public(kms, key)
     given = {"KeyId": key, "SigningAlgorithm": "ML_DSA_SHAKE_256"}
@@ -149,7 +149,7 @@ def test_ml_dsa(world: cloud.Cloud, spec: str) -> None:
 
 @pytest.mark.parametrize(("spec", "size"), [("ML_KEM_768", 1088), ("ML_KEM_1024", 1568)])
 def test_ml_kem(world: cloud.Cloud, spec: str, size: int) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, spec, "ENCAPSULATE_DECAPSULATE")
     public = _public(kms, key)
     assert isinstance(public, mlkem.MLKEM768PublicKey | mlkem.MLKEM1024PublicKey)
@@ -169,7 +169,7 @@ def test_ml_kem(world: cloud.Cloud, spec: str, size: int) -> None:
 
 @pytest.mark.parametrize("spec", ["ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521"])
 def test_key_agreement(world: cloud.Cloud, spec: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, spec, "KEY_AGREEMENT")
     bob = ec.generate_private_key(CURVES[spec][0]())
 
@@ -190,7 +190,7 @@ def test_key_agreement(world: cloud.Cloud, spec: str) -> None:
 
 @pytest.mark.parametrize("size", ["224", "256", "384", "512"])
 def test_macs(world: cloud.Cloud, size: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = _create(kms, f"HMAC_{size}", "GENERATE_VERIFY_MAC")
     given = {"KeyId": key, "MacAlgorithm": f"HMAC_SHA_{size}"}
     mac = kms.generate_mac(Message=b"message", **given)["Mac"]
@@ -206,7 +206,7 @@ def test_macs(world: cloud.Cloud, size: str) -> None:
     [*CURVES, "RSA_2048", "RSA_3072", "ECC_NIST_EDWARDS25519", "ML_KEM_768", "ML_KEM_1024"],
 )
 def test_data_key_pairs(world: cloud.Cloud, spec: str) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     context = {"patient": "4711"}
     made = kms.generate_data_key_pair(KeyId=key, KeyPairSpec=spec, EncryptionContext=context)
@@ -233,7 +233,7 @@ def test_data_key_pairs(world: cloud.Cloud, spec: str) -> None:
 def test_keys_that_are_not_to_be_had(
     world: cloud.Cloud, spec: str, usage: str | None, code: str
 ) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     given = {"KeySpec": spec} | ({"KeyUsage": usage} if usage else {})
     with pytest.raises(ClientError) as error:
         kms.create_key(**given)
@@ -241,7 +241,7 @@ def test_keys_that_are_not_to_be_had(
 
 
 def test_a_key_is_used_for_its_usage_only(world: cloud.Cloud) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     signing = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
     message = refused("InvalidKeyUsageException", kms.encrypt, KeyId=signing["KeyId"],
                       Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_256")  # fmt: skip
@@ -270,7 +270,7 @@ def test_a_seeded_cloud_has_the_same_keys_and_signatures_each_run() -> None:
 
 
 def test_rsa_keys_of_different_kms_keys_differ(world: cloud.Cloud) -> None:
-    kms = world.session("learner").client("kms")
+    kms = client(world)
     publics = [_public(kms, _create(kms, "RSA_2048", "SIGN_VERIFY")) for _ in range(2)]
     assert isinstance(publics[0], rsa.RSAPublicKey)
     assert publics[0] != publics[1]
