@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
 
 _DATA = {
     "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem",
-    "BatchWriteItem", "TransactGetItems", "TransactWriteItems", "ExecuteStatement",
-    "BatchExecuteStatement", "ExecuteTransaction",
+    "BatchWriteItem", "TransactGetItems", "TransactWriteItems",
 }  # fmt: skip
 #: What the trail does not show: the data itself. CloudTrail shows tables, keys and indexes.
 _HIDDEN = {
     "Item", "ExpressionAttributeValues", "AttributeUpdates", "Expected", "RequestItems",
-    "TransactItems", "Statement", "Statements", "TransactStatements", "KeyConditions",
-    "QueryFilter", "ScanFilter", "ExclusiveStartKey",
+    "TransactItems", "Statement", "Statements", "TransactStatements", "Parameters",
+    "KeyConditions", "QueryFilter", "ScanFilter", "ExclusiveStartKey",
 }  # fmt: skip
 _IN_TRANSACTION = {
     "Put": "PutItem",
@@ -43,11 +41,8 @@ _IN_TRANSACTION = {
     "Get": "GetItem",
     "ConditionCheck": "ConditionCheckItem",
 }
-_STATEMENT = re.compile(
-    r"^\s*(?P<verb>SELECT|INSERT|UPDATE|DELETE).*?(?:(?<=UPDATE)|\bFROM\b|\bINTO\b)\s*"
-    r"\"?(?P<table>[A-Za-z0-9_.:/-]+)",
-    re.I | re.S,
-)
+#: moto's PartiQL needs a package that the course does without.
+_PARTIQL = {"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
 
 
 class DynamoDB:
@@ -74,7 +69,7 @@ class DynamoDB:
         """The permissions that a call needs. From here on, the trail does not see the data."""
         asked = call.parameters
         found = list(_in_transaction(call)) or needs.needs(call)
-        if call.operation in _DATA:
+        if call.operation in _DATA | _PARTIQL:
             call.noted["asked"] = asked
             call.parameters = {k: v for k, v in asked.items() if k not in _HIDDEN}
             if "TableName" not in asked:
@@ -96,7 +91,17 @@ class DynamoDB:
     def perform(
         self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
     ) -> dict[str, Any] | Response:
-        """Carry out a call that was found to be allowed."""
+        """Carry out a call that was found to be allowed.
+
+        Raises:
+            AWSError: for PartiQL, which the simulated DynamoDB does not read.
+        """
+        if call.operation in _PARTIQL:
+            raise AWSError(
+                "ValidationException",
+                "The simulated DynamoDB does not read PartiQL. Use GetItem, Query, Scan, PutItem, "
+                "UpdateItem or DeleteItem.",
+            )
         token = self._keys.begin()
         try:
             if call.operation in _DATA:
@@ -301,24 +306,12 @@ def _named(asked: Mapping[str, Any]) -> Iterator[str]:
     yield from asked.get("RequestItems") or {}
     for item in asked.get("TransactItems") or []:
         yield from (str(each["TableName"]) for each in item.values() if "TableName" in each)
-    for _, table in _statements(asked):
-        yield table
-
-
-def _statements(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The verbs and tables of PartiQL statements."""
-    several = (asked.get("Statements") or []) + (asked.get("TransactStatements") or [])
-    for text in [asked.get("Statement"), *(each.get("Statement") for each in several)]:
-        found = _STATEMENT.match(text or "")
-        if found is not None:
-            yield found["verb"].capitalize(), found["table"]
 
 
 def _in_transaction(call: Call) -> Iterator[Permission]:
-    """What is needed for each part of a transaction or of PartiQL: an action of its own.
+    """What is needed for each part of a transaction: an action of its own.
 
-    Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" and "IAM
-    security policies with PartiQL for DynamoDB".
+    Source: Amazon DynamoDB Developer Guide, "Using IAM with DynamoDB transactions".
     """
     place = f"arn:aws:dynamodb:{call.region}:{call.account}:table"
     parts = [
@@ -327,7 +320,6 @@ def _in_transaction(call: Call) -> Iterator[Permission]:
         for kind, each in item.items()
         if kind in _IN_TRANSACTION
     ]
-    parts += [(f"PartiQL{verb}", table) for verb, table in _statements(call.parameters)]
     for action, name in dict.fromkeys(parts):
         yield Permission(
             f"dynamodb:{action}", name if name.startswith("arn:") else f"{place}/{name}"

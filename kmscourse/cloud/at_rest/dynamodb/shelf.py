@@ -72,7 +72,7 @@ class Shelf:
         return sum(len(row) for row in self.records.values())
 
     def __contains__(self, key: object) -> bool:
-        return self.keys.is_open(self) and self.keys.place(key) in self.records
+        return self.keys.place(key) in self.records
 
     def __getitem__(self, key: Any) -> Any:
         if self.sorted_too:
@@ -86,8 +86,6 @@ class Shelf:
         return self.remove((self.keys.place(key), b""))
 
     def values(self) -> Iterator[Any]:
-        if not self.keys.is_open(self):
-            return
         for partition in list(self.records):
             if self.sorted_too:
                 yield _Row(self, partition)

@@ -87,10 +87,6 @@ class TableKeys:
         """The request is over."""
         self._open.reset(token)
 
-    def is_open(self, shelf: Shelf) -> bool:
-        """Whether this request may open the items of a shelf."""
-        return shelf.encryption.wrapped_data_key in self._open.get({})
-
     def open_key(self, shelf: Shelf) -> bytes:
         """The key that seals the items of a shelf.
 
