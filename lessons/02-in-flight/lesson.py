@@ -487,7 +487,20 @@ plain = boto3.client("s3", endpoint_url=server.url)
 plain.get_object(**stored)["Body"].read()
 
 # %% [markdown]
-# You cannot watch over every script. But you can have the bucket refuse: a **bucket policy** with a *Deny*. The
+# There is one thing that S3 refuses by itself over plain HTTP: objects that a KMS key protects, and keys of your own.
+
+# %%
+from botocore.exceptions import ClientError
+
+try:
+    plain.put_object(
+        Bucket="clinic-records", Key="4712.txt", Body=b"", ServerSideEncryption="aws:kms"
+    )
+except ClientError as error:
+    print(error.response["Error"]["Message"])
+
+# %% [markdown]
+# Everything else is up to you. You cannot watch over every script. But you can have the bucket refuse: a **bucket policy** with a *Deny*. The
 # condition key `aws:SecureTransport` says whether a request came over TLS.
 
 # %%
@@ -685,7 +698,7 @@ found["Status"], found["RenewalSummary"]["RenewalStatus"]
 # |---|---|
 # | In flight: encryption with TLS/HTTPS certificates | Still so. AWS requires TLS 1.2 of clients, and recommends 1.3 (`BAS-05`) |
 # | HTTPS ensures no man in the middle | Only for a client that checks chain, name and date. You were that man |
-# | Server-side encryption protects the object | Not on its way. With keys of your own in the request (SSE-C), S3 insists on TLS; so it does for SSE-KMS (`BAS-06`) |
+# | Server-side encryption protects the object | Not on its way. But for SSE-KMS, and for keys of your own (SSE-C), S3 insists on TLS (`BAS-06`) |
 # | `aws:SecureTransport` in a bucket policy | Still the answer to "enforce encryption in transit". A Deny with `false`, not an Allow with `true` |
 # | ACM private keys can never be exported | Public ones from June 17, 2025 on, if requested so; private ones all along |
 # | ACM certificates last 13 months, renewed 60 days ahead | Public ones 198 days since February 2026, renewed 45 days ahead. The exam asks *whether*, rarely *when* |
