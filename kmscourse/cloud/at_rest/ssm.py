@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from kmscourse.cloud.gateway import Gateway
 
 _MANAGED = "alias/aws/ssm"
+#: Names under which a secret is read as a parameter.
+_SECRETS = "/aws/reference/secretsmanager/"
 _STANDARD, _ADVANCED, _INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
 
 
@@ -159,7 +161,9 @@ class ParameterStore:
             if call.operation == "PutParameter":
                 _prepare(call)
             if call.operation == "GetParameters":
-                return _get_parameters(call)
+                return _get_parameters(gateway, call)
+            if str(call.parameters.get("Name", "")).startswith(_SECRETS):
+                return {"Parameter": _get_secret(gateway, call, str(call.parameters["Name"]))}
             return ask_moto()
         finally:
             self._now.reset(token)
@@ -169,12 +173,8 @@ class ParameterStore:
     def encrypt(self, parameter: Any, value: str) -> str:
         """Encrypt a value that moto is about to keep. Returns base64."""
         now = self._now.get()
-        if now is None:
-            # Outside of a call: moto shows a secret of Secrets Manager as a parameter.
-            return value
+        assert now is not None, "only PutParameter makes a SecureString"
         gateway, call = now
-        if call.operation != "PutParameter":
-            return value
         # A new version without a KeyId goes under the AWS managed key, whatever was before.
         parameter.keyid = call.parameters.get("KeyId") or _MANAGED
         key_id = sealing.key_for(gateway, call, "ssm", parameter.keyid, call.account)
@@ -286,26 +286,63 @@ def _type(parameters: Mapping[str, Any], before: Any) -> str | None:
     return parameters.get("Type") or (before.parameter_type if before is not None else None)
 
 
-def _get_parameters(call: Call) -> dict[str, Any]:
+def _get_parameters(gateway: Gateway, call: Call) -> dict[str, Any]:
     """GetParameters, in the order asked for: moto's order differs from run to run."""
     backend = ssm_backends[call.account][call.region]
-    names = call.parameters.get("Names", [])
+    names = list(dict.fromkeys(call.parameters.get("Names", [])))
     try:
-        found = backend.get_parameters(names)
+        found = backend.get_parameters([n for n in names if not n.startswith(_SECRETS)])
     except ServiceException as error:
         raise AWSError(error.code, error.message) from error
     decrypt = bool(call.parameters.get("WithDecryption"))
-    wanted = [name for name in dict.fromkeys(names) if name in found]
+    shown, missing = [], []
+    for name in names:
+        if name.startswith(_SECRETS):
+            shown.append(_get_secret(gateway, call, name))
+        elif name in found:
+            answer = found[name].response_object(decrypt, call.region)
+            kept = {k: v for k, v in answer.items() if v is not None}
+            shown.append({k: v for k, v in kept.items() if k not in ("Tier", "Policies")})
+        else:
+            missing.append(name)
+    return {"Parameters": shown, "InvalidParameters": missing}
+
+
+def _get_secret(gateway: Gateway, call: Call, name: str) -> dict[str, Any]:
+    """A secret of Secrets Manager, read as if it were a parameter, with its caller's permissions.
+
+    Source: AWS Systems Manager User Guide, "Referencing AWS Secrets Manager secrets from
+    Parameter Store parameters".
+    """
+    if not call.parameters.get("WithDecryption"):
+        raise AWSError(
+            "ValidationException",
+            "WithDecryption flag must be True for retrieving a Secret Manager secret.",
+        )
+    secret_id, _, which = name.removeprefix(_SECRETS).partition(":")
+    asked = {"SecretId": secret_id}
+    if which:
+        asked["VersionId" if len(which) >= 32 else "VersionStage"] = which
+    try:
+        secret = gateway.on_behalf(call, "secretsmanager", "GetSecretValue", asked)
+    except AWSError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        raise AWSError(
+            "ParameterNotFound",
+            "An error occurred (ParameterNotFound) when referencing Secrets Manager: Secret "
+            f"{name} not found.",
+        ) from error
+    source = {k: v for k, v in secret.items() if k not in ("SecretString", "SecretBinary")}
     return {
-        "Parameters": [
-            {
-                name: value
-                for name, value in found[each].response_object(decrypt, call.region).items()
-                if value is not None and name not in ("Tier", "Policies")
-            }
-            for each in wanted
-        ],
-        "InvalidParameters": [name for name in dict.fromkeys(names) if name not in found],
+        "Name": name,
+        "Type": "SecureString",
+        "Value": secret.get("SecretString", ""),
+        "Version": 0,
+        "SourceResult": json.dumps(source),
+        "LastModifiedDate": secret["CreatedDate"],
+        "ARN": secret["ARN"],
+        "DataType": "text",
     }
 
 

@@ -185,6 +185,26 @@ def test_a_disabled_key_makes_the_table_inaccessible_once_the_table_key_is_forgo
     assert "InaccessibleEncryptionDateTime" not in table["SSEDescription"]
 
 
+def test_a_table_without_its_key_for_a_week_is_archived(
+    aws: cloud.Cloud, ddb: Any, kms: Any, key_arn: str
+) -> None:
+    create(ddb, key_id=key_arn)
+    put(ddb)
+    kms.disable_key(KeyId=key_arn)
+    assert described(ddb)["TableStatus"] == "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+    aws.clock.advance(days=8)
+    table = described(ddb)
+    assert table["TableStatus"] == "ARCHIVED"
+    backup = table["ArchivalSummary"]["ArchivalBackupArn"]
+    kms.enable_key(KeyId=key_arn)
+    with pytest.raises(ClientError) as refused:
+        read(ddb)
+    assert code_of(refused) == "ResourceNotFoundException"
+    ddb.delete_table(TableName="Patients")
+    ddb.restore_table_from_backup(TargetTableName="Patients", BackupArn=backup)
+    assert read(ddb) == VALUE
+
+
 def test_switching_between_the_three_kinds_of_key(
     aws: cloud.Cloud, ddb: Any, kms: Any, key_arn: str
 ) -> None:

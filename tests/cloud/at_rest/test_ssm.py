@@ -242,3 +242,24 @@ def test_what_is_stored_is_shown_and_what_is_not_is_said(aws: cloud.Cloud, ssm: 
     assert all(word in shown for word in ("SecureString, Standard", "PARAMETER_ARN", ":key/"))
     with pytest.raises(KeyError):
         aws.stored("ssm", "/nowhere")
+
+
+def test_a_secret_is_read_as_a_parameter_with_both_services_on_the_way(
+    aws: cloud.Cloud, ssm: Any
+) -> None:
+    manager = learners("secretsmanager")
+    manager.create_secret(Name="db", SecretString=VALUE)
+    name = "/aws/reference/secretsmanager/db"
+    assert read(ssm, name) == VALUE
+    assert read(ssm, f"{name}:AWSCURRENT") == VALUE
+    assert ssm.get_parameters(Names=[name], WithDecryption=True)["Parameters"][0]["Value"] == VALUE
+    event = aws.trail.events("GetSecretValue")[0]
+    assert event["userIdentity"]["invokedBy"] == "ssm.amazonaws.com"
+    assert not any(SECRET in each for each in held(aws))
+    for wrong, code in (("/aws/reference/secretsmanager/nowhere", "ParameterNotFound"),):
+        with pytest.raises(ClientError) as refused:
+            read(ssm, wrong)
+        assert code_of(refused) == code
+    with pytest.raises(ClientError) as refused:
+        ssm.get_parameter(Name=name)
+    assert code_of(refused) == "ValidationException"

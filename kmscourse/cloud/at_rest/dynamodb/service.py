@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
@@ -45,6 +45,10 @@ _IN_TRANSACTION = {
 _PARTIQL = {"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
 
 
+#: How long a table may be without its key. Fact DDB-03.
+_PATIENCE = timedelta(days=7)
+
+
 class DynamoDB:
     """Encryption at rest and global tables of Amazon DynamoDB, around moto."""
 
@@ -53,6 +57,8 @@ class DynamoDB:
         self._replicas = GlobalTables(self._keys)
         #: Since when the key of a table is known not to work, by the table's ARN.
         self._since: dict[str, datetime] = {}
+        #: Tables that were without their key for too long, and the backup made of each.
+        self._archived: dict[str, tuple[datetime, str]] = {}
 
     def open(self) -> None:
         """Let moto count the items of a table without opening them."""
@@ -122,13 +128,18 @@ class DynamoDB:
         asked = call.noted.get("asked", call.parameters)
         names = list(dict.fromkeys(_named(asked)))
         for table in self._tables(call, names):
+            self._notice(gateway, call, table)
+            if table.table_arn in self._archived:  # the words are inferred
+                raise AWSError(
+                    "ResourceNotFoundException",
+                    f"Requested resource not found: Table: {table.name} is archived",
+                )
             self._replicas.heal(gateway, call, table)
             try:
                 self._keys.unlock(gateway, call, table.items)
             except AWSError:
                 self._notice(gateway, call, table)
                 raise
-            self._since.pop(table.table_arn, None)
         done = False
         try:
             response = ask_moto()
@@ -212,6 +223,8 @@ class DynamoDB:
         if response.status < 400 and table is not None:
             self._keys.retire(gateway, call, table, table.items.encryption)
             self._replicas.leave(table)
+            self._since.pop(table.table_arn, None)
+            self._archived.pop(table.table_arn, None)
         return response
 
     def _restore(self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]) -> Response:
@@ -235,11 +248,23 @@ class DynamoDB:
         return self._shown(gateway, call, table, response)
 
     def _notice(self, gateway: Gateway, call: Call, table: Any) -> None:
-        """Note since when a table's key does not work, and when it works again."""
-        if accessible(gateway, table.items.encryption.key_arn):
-            self._since.pop(table.table_arn, None)
+        """Note since when a table's key does not work, when it works again, or never will.
+
+        After seven days DynamoDB makes a backup of the table and archives it (fact DDB-03). The
+        days count from when the table is first used or described without its key.
+        """
+        arn = table.table_arn
+        if arn in self._archived:
+            return
+        since = self._since.get(arn)
+        if since is not None and call.time - since > _PATIENCE:
+            backend = dynamodb_backends[table.account_id][table.region_name]
+            backup = backend.create_backup(table.name, table.name)
+            self._archived[arn] = since + _PATIENCE, backup.arn
+        elif accessible(gateway, table.items.encryption.key_arn):
+            self._since.pop(arn, None)
         else:
-            self._since.setdefault(table.table_arn, call.time)
+            self._since.setdefault(arn, call.time)
 
     def _shown(self, gateway: Gateway, call: Call, table: Any, response: Response) -> Response:
         """moto's description of a table, with its encryption and its replicas."""
@@ -256,6 +281,14 @@ class DynamoDB:
         if since is not None:
             more["SSEDescription"]["InaccessibleEncryptionDateTime"] = since.timestamp()
             more["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+        if table.table_arn in self._archived:
+            at, backup_arn = self._archived[table.table_arn]
+            more["TableStatus"] = "ARCHIVED"
+            more["ArchivalSummary"] = {
+                "ArchivalDateTime": at.timestamp(),
+                "ArchivalReason": "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+                "ArchivalBackupArn": backup_arn,
+            }
         body = json.loads(response.body)
         body[next(iter(body))] |= more
         response.body = json.dumps(body).encode()
