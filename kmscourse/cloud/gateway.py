@@ -130,10 +130,11 @@ class Gateway:
         return protocol.respond(call.service, call.operation, answer, call.request_id)
 
     def catch_up(self) -> None:
-        """Let happen what has fallen due: deletions in KMS, renewals, deliveries of log files."""
+        """Let happen what has fallen due: deletions in KMS, renewals, copies, log files."""
         with self._turn:
             self.kms.catch_up()
             self.acm.catch_up()
+            self.at_rest.catch_up(self)
             self.deliveries.catch_up(self.clock.now())
 
     def serve(self, call: Call) -> dict[str, Any] | Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kmscourse.cloud.at_rest.dynamodb import DynamoDB
 from kmscourse.cloud.at_rest.ebs import EBS
 from kmscourse.cloud.at_rest.rds import RDS
 from kmscourse.cloud.at_rest.s3 import S3
@@ -50,12 +51,14 @@ class AtRest:
     def __init__(self, random: Randomness) -> None:
         self.ebs = EBS()
         self.rds = RDS(random)
+        self._s3 = S3(random)
         self._services: dict[str, Service] = {
             "ec2": self.ebs,
             "rds": self.rds,
-            "s3": S3(random),
+            "s3": self._s3,
             "ssm": ParameterStore(random),
             "secretsmanager": SecretsManager(random),
+            "dynamodb": DynamoDB(random),
         }
 
     def open(self) -> None:
@@ -67,6 +70,10 @@ class AtRest:
         """Leave moto as it was found."""
         for service in reversed(list(self._services.values())):
             service.close()
+
+    def catch_up(self, gateway: Gateway) -> None:
+        """Let happen what has fallen due: the replication of S3 objects."""
+        self._s3.catch_up(gateway)
 
     def needs(self, call: Call) -> list[Permission]:
         """The permissions a call to a service needs; none for services not decided about yet."""

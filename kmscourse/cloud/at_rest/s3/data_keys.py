@@ -115,6 +115,52 @@ class DataKeys:
         wrapped = wrap(key, self._s3_root(), arn, self._random.bytes(12))
         return Envelope(SSE_S3, arn, wrapped_keys=(wrapped,)), (key,)
 
+    def make_for_replica(
+        self, gateway: Gateway, call: Call, choice: Choice, arn: str
+    ) -> tuple[Envelope, tuple[bytes, ...]]:
+        """A replica's data keys: S3 makes them and lets KMS encrypt them.
+
+        The User Guide asks for kms:Encrypt on the replica's key and, with a Bucket Key, for
+        kms:Decrypt, by which S3 checks the Bucket Key before it uses it. That the Bucket Key
+        itself comes from GenerateDataKey is inferred from "Amazon S3 replication failure
+        reasons", which asks for both.
+
+        Args:
+            call: the replication role's, in the Region of the destination.
+
+        Raises:
+            AWSError: KMS's refusal, in S3's words.
+        """
+        if choice.sse == SSE_S3:
+            return self.make_own(arn)
+        assert choice.key_id is not None
+        if choice.key_id in (AWS_MANAGED, _aws_managed_arn(call)):
+            aws_managed.ensure(gateway.kms, "s3", call.account, call.region, call.time)
+        if choice.bucket_key:
+            made, keys = self._make_under_bucket_key(gateway, call, choice, arn)
+            self._open_bucket_key(gateway, call, made)
+            return made, keys
+        context = {**choice.context, "aws:s3:arn": arn}
+        keys = tuple(self._random.bytes(32) for _ in range(2 if choice.sse == DSSE_KMS else 1))
+        wrapped = [
+            ask_kms(
+                gateway,
+                call,
+                "Encrypt",
+                {"KeyId": choice.key_id, "Plaintext": key, "EncryptionContext": dict(context)},
+            )
+            for key in keys
+        ]
+        envelope = Envelope(
+            choice.sse,
+            arn,
+            wrapped_keys=tuple(each["CiphertextBlob"] for each in wrapped),
+            key_arn=wrapped[0]["KeyId"],
+            key_material_id=Blob.parse(wrapped[0]["CiphertextBlob"]).material_id,
+            context=context,
+        )
+        return envelope, keys
+
     def open(
         self, gateway: Gateway, call: Call, envelope: Envelope, customer_key: CustomerKey | None
     ) -> tuple[bytes, ...]:
@@ -264,9 +310,13 @@ def check_customer_key(envelope: Envelope, customer_key: CustomerKey | None) -> 
         raise AWSError("AccessDenied", "Access Denied", 403)
 
 
+def _aws_managed_arn(call: Call) -> str:
+    return f"arn:aws:kms:{call.region}:{call.account}:{AWS_MANAGED}"
+
+
 def _generate(gateway: Gateway, call: Call, key_id: str, context: Mapping[str, str]) -> _DataKey:
     if key_id == AWS_MANAGED:
-        key_id = f"arn:aws:kms:{call.region}:{call.account}:{AWS_MANAGED}"
+        key_id = _aws_managed_arn(call)
     parameters = {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionContext": dict(context)}
     made = ask_kms(gateway, call, "GenerateDataKey", parameters)
     return _DataKey(made["Plaintext"], made["CiphertextBlob"], made["KeyId"], made["KeyMaterialId"])

@@ -9,7 +9,8 @@ moto's names that this stands on, all in ``moto.s3.models``: ``FakeKey`` (``valu
 ``_value_buffer``, ``contentsize``, ``lock``, ``disposed``, ``encryption``, ``kms_key_id``,
 ``bucket_key_enabled``, ``bucket_name``, ``name``), ``FakeBucket`` (``get_permission``, ``keys``,
 ``multiparts``, ``encryption``, ``policy``), ``FakeMultipart`` (``instances_tracked``),
-``S3Backend`` (``_url_module``) and ``s3_backends`` (``bucket_accounts``).
+``FakeDeleteMarker``, ``S3Backend`` (``_url_module``, ``tagger``) and ``s3_backends``
+(``bucket_accounts``).
 """
 
 from __future__ import annotations
@@ -61,8 +62,13 @@ class Sealer(Protocol):
 
 
 class SealedKey(FakeKey):  # type: ignore[misc]
-    """An object, a version of one or an uploaded part, whose bytes are ciphertext."""
+    """An object, a version of one or an uploaded part, whose bytes are ciphertext.
 
+    Attributes:
+        replication_status: as in ``x-amz-replication-status``; None where no rule applies.
+    """
+
+    replication_status: str | None = None
     sealer: Sealer
     envelope: Envelope
     _etag: str | None
@@ -85,10 +91,13 @@ class SealedKey(FakeKey):  # type: ignore[misc]
         return self.sealer.unseal(self)
 
     @value.setter
-    def value(self, plaintext: bytes | str) -> None:
+    def value(self, plaintext: bytes | str | Sealed) -> None:
         data = plaintext.encode() if isinstance(plaintext, str) else plaintext
         try:
-            sealed = self.sealer.seal(self.bucket_name, self.name, data)
+            if isinstance(data, Sealed):  # a replica
+                sealed, data = data, b""
+            else:
+                sealed = self.sealer.seal(self.bucket_name, self.name, data)
         except BaseException:
             self.disposed = True  # nothing was stored, so there is nothing to warn about
             raise
@@ -181,6 +190,13 @@ def find_object(bucket: Any, name: str | None, version_id: str | None = None) ->
     if version_id is not None:
         versions = [each for each in versions if str(each.version_id) == version_id]
     return versions[-1] if versions and isinstance(versions[-1], SealedKey) else None
+
+
+def tags_of(bucket: Any, found: Any) -> dict[str, str]:
+    """The tags of moto's object."""
+    tagger = s3_backends[bucket.account_id][bucket.partition].tagger
+    tags: dict[str, str] = tagger.get_tag_dict_for_resource(found.arn)
+    return tags
 
 
 @dataclass(frozen=True, slots=True)

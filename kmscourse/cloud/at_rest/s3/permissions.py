@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
-from kmscourse.cloud.at_rest.s3.disk import find_bucket, find_object
+from kmscourse.cloud.at_rest.s3 import replication_rules
+from kmscourse.cloud.at_rest.s3.disk import find_bucket, find_object, tags_of
 from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -122,6 +123,9 @@ def needs(call: Call) -> list[Permission]:
     if call.operation == "DeleteObjects":
         return []  # decided for each object: see may_delete
     needed = [_permission(call, f"s3:{_action(call)}", f"{arn}/{key}" if key else arn, bucket)]
+    passing = replication_rules.pass_role(call)
+    if passing is not None:
+        needed.append(passing)
     if call.operation == "GetObjectAttributes":
         needed.append(_permission(call, "s3:GetObjectAttributes", f"{arn}/{key}", bucket))
     if call.operation in ("GetObject", "HeadObject") and _is_missing(bucket, parameters):
@@ -145,6 +149,12 @@ def needs(call: Call) -> list[Permission]:
             )
         )
     return needed
+
+
+def of_replication(call: Call, action: str, bucket: Any, key: str | None = None) -> Permission:
+    """A permission that replication needs, on a bucket or on an object in it."""
+    arn = f"arn:aws:s3:::{bucket.name}"
+    return _permission(call, action, f"{arn}/{key}" if key else arn, bucket)
 
 
 def may_delete(call: Call, resource: str) -> bool:
@@ -276,10 +286,7 @@ def _signature(http: Any) -> dict[str, str | list[str]]:
 
 
 def _existing_tags(bucket: Any, existing: Any) -> dict[str, str | list[str]]:
-    from moto.s3.models import s3_backends
-
-    tagger = s3_backends[bucket.account_id][bucket.partition].tagger
-    tags = tagger.get_tag_dict_for_resource(existing.arn)
+    tags = tags_of(bucket, existing)
     return {f"s3:ExistingObjectTag/{name}": value for name, value in tags.items()}
 
 

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from moto.iam.access_control import PermissionResult
 
-from kmscourse.cloud.at_rest.s3 import bucket_encryption, disk, permissions, update_encryption
+from kmscourse.cloud.at_rest.s3 import (
+    bucket_encryption,
+    disk,
+    permissions,
+    replication_rules,
+    update_encryption,
+)
 from kmscourse.cloud.at_rest.s3.choice import CustomerKey
 from kmscourse.cloud.at_rest.s3.data_keys import DataKeys
 from kmscourse.cloud.at_rest.s3.envelope import DSSE_KMS, SSE_C, SSE_KMS, SSE_S3, Envelope
 from kmscourse.cloud.at_rest.s3.envelope import seal as seal_under
 from kmscourse.cloud.at_rest.s3.envelope import unseal as unseal_under
+from kmscourse.cloud.at_rest.s3.replication import Replication
 from kmscourse.cloud.at_rest.s3.request import READS, Request, read_query
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
 #: How CloudTrail names what was applied, in additionalEventData.SSEApplied.
 #: Source: AWS re:Post, "What happens when I turn on default encryption ..."; DSSE's is inferred.
 _APPLIED = {SSE_S3: "SSE_S3", SSE_KMS: "SSE_KMS", SSE_C: "SSE_C", DSSE_KMS: "DSSE_KMS"}
+#: Operations whose answers tell how far an object's replication is.
+_SHOW_STATUS = ("GetObject", "HeadObject")
 
 
 class S3:
@@ -36,6 +45,7 @@ class S3:
     def __init__(self, random: Randomness) -> None:
         self._random = random
         self._keys = DataKeys(random)
+        self._replication = Replication(self._keys, random)
         self._door = disk.Door(self)
         self._now: ContextVar[Request | None] = ContextVar("request", default=None)
 
@@ -46,6 +56,10 @@ class S3:
     def close(self) -> None:
         """Put moto back as it was."""
         self._door.close()
+
+    def catch_up(self, gateway: Gateway) -> None:
+        """Replicate what has fallen due."""
+        self._replication.catch_up(gateway)
 
     def needs(self, call: Call) -> list[Permission]:
         """The permissions that a call needs."""
@@ -74,6 +88,11 @@ class S3:
             permissions.validate_policy(str(call.parameters.get("Policy", "")))
         if call.operation in bucket_encryption.OPERATIONS:
             return bucket_encryption.OPERATIONS[call.operation](request.bucket, call.parameters)
+        if call.operation in replication_rules.OPERATIONS:
+            answer = replication_rules.OPERATIONS[call.operation]
+            return answer(request.bucket, call.parameters, self._random)
+        if call.operation == "PutBucketVersioning":
+            replication_rules.keep_versioning(request.bucket, call.parameters)
         if call.operation == "UpdateObjectEncryption":
             return update_encryption.update(self._keys, gateway, request)
         request.check()
@@ -86,6 +105,7 @@ class S3:
             self._now.reset(token)
         if response.status < 400:
             self._finish(request, response)
+            self._replication.notice(call, request.bucket)
         return response
 
     def seal(self, bucket: str | None, name: Any, plaintext: bytes) -> disk.Sealed:
@@ -144,6 +164,9 @@ class S3:
         if request.unopened and found is not None:
             # moto reckoned a checksum of what it could not read.
             found.checksum_algorithm = found.checksum_value = None
+        status = found.replication_status if found is not None else None
+        if status is not None and request.call.operation in _SHOW_STATUS:
+            response.headers["x-amz-replication-status"] = status
         envelope = request.written or (found.envelope if found is not None else None)
         if envelope is not None:
             self._tell(request, envelope, response)
