@@ -21,6 +21,7 @@ from kmscourse.cloud.identity import Principal
 
 if TYPE_CHECKING:
     from kmscourse.cloud.gateway import Gateway
+    from kmscourse.cloud.kms.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,13 @@ def at(call: Call, region: str) -> Call:
 def full_arn(gateway: Gateway, call: Call, key_id: str) -> str:
     """The ARN of the key that is meant, or what was written, where there is none."""
     try:
-        return gateway.kms.find(call, key_id).arn
+        asked = replace(call, service="kms", operation="DescribeKey", parameters={})
+        return gateway.kms.find(asked, key_id).arn
     except AWSError:
         return key_id
+
+
+def key_of(gateway: Gateway, key_arn: str) -> Key | None:
+    """The KMS key of an ARN, or None where it is gone."""
+    _, _, _, region, account, name = key_arn.split(":", 5)
+    return gateway.kms.region(account, region).keys.get(name.removeprefix("key/"))

@@ -88,7 +88,7 @@ def words_of_aws(do: Callable[[], Any]) -> Any:
     try:
         return do()
     except EC2ClientError as error:
-        raise AWSError(error.error_type, error.message, error.code) from error
+        raise AWSError(str(error.code), str(error.message)) from error
 
 
 def tags(call: Call, kind: str) -> dict[str, str]:

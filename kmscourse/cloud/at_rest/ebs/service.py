@@ -462,7 +462,7 @@ class EBS:
         (removes if parameters.get("OperationType") == "remove" else adds).extend(listed)
         stored = self._of_snapshot(snapshot)
         if adds and stored.key is not None:
-            _check_sharing(gateway, call, stored, adds)
+            _check_sharing(gateway, stored, adds)
         users, groups = (
             snapshot.create_volume_permission_userids,
             snapshot.create_volume_permission_groups,
@@ -579,7 +579,7 @@ def _described(snapshot: Any) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _check_sharing(gateway: Gateway, call: Call, stored: Stored, adds: list[Any]) -> None:
+def _check_sharing(gateway: Gateway, stored: Stored, adds: list[Any]) -> None:
     """Facts EBS-01: never publicly, and not under the AWS managed key.
 
     Raises:
@@ -589,11 +589,8 @@ def _check_sharing(gateway: Gateway, call: Call, stored: Stored, adds: list[Any]
     assert stored.key is not None
     if any(each.get("Group") == "all" for each in adds):
         raise AWSError("OperationNotPermitted", "Encrypted snapshots cannot be shared publicly")
-    try:
-        key = gateway.kms.find(call, stored.key.key_arn)
-    except AWSError:
-        return
-    if key.manager == "AWS":
+    key = infrastructure.key_of(gateway, stored.key.key_arn)
+    if key is not None and key.manager == "AWS":
         raise AWSError(
             "OperationNotPermitted", "Encrypted snapshots with EBS default key cannot be shared"
         )

@@ -95,10 +95,10 @@ def has_access(gateway: Gateway, storage: Storage) -> bool:
     """Whether RDS can use the key of a storage: it is enabled, and the grant is still there."""
     if storage.key is None or storage.held is None:
         return True
-    _, _, _, region, account, name = storage.key.key_arn.split(":", 5)
-    there = gateway.kms.region(account, region)
-    key = there.keys.get(name.removeprefix("key/"))
-    return key is not None and key.state == ENABLED and storage.held.grant_id in there.grants
+    key = infrastructure.key_of(gateway, storage.key.key_arn)
+    if key is None or key.state != ENABLED:
+        return False
+    return storage.held.grant_id in gateway.kms.region(key.account, key.region).grants
 
 
 def not_accessible(what: str) -> AWSError:

@@ -9,10 +9,12 @@ marked so where they stand.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kmscourse import facts
+from kmscourse.cloud import needs
 from kmscourse.cloud.at_rest import infrastructure
 from kmscourse.cloud.at_rest.blocks import StoredDisk
 from kmscourse.cloud.at_rest.rds import keys, moto_rds
@@ -76,8 +78,11 @@ class RDS:
         self._sessions.clear()
 
     def needs(self, call: Call) -> list[Permission]:
-        """Those of the table in `kmscourse.cloud.needs`."""
-        return []
+        """Those of the table in `kmscourse.cloud.needs`, from the caller's own policies alone.
+
+        A snapshot of another account has no policy: who may use it, says its list of accounts.
+        """
+        return [replace(each, account=call.account) for each in needs.needs(call)]
 
     def perform(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Response:
         """Carry out a call that was found to be allowed."""
@@ -579,8 +584,7 @@ def _is_aurora(resource: Any) -> bool:
 def _is_default(gateway: Gateway, storage: Storage) -> bool:
     if storage.key is None:
         return False
-    _, _, _, region, account, name = storage.key.key_arn.split(":", 5)
-    key = gateway.kms.region(account, region).keys.get(name.removeprefix("key/"))
+    key = infrastructure.key_of(gateway, storage.key.key_arn)
     return key is not None and key.manager == "AWS"
 
 
