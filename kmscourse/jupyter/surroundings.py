@@ -63,6 +63,10 @@ def command(home: Path, *, port: int, path: str = "", browser: bool = True) -> l
         f"--ServerApp.port={port}",
     ]
     line += [f"--ServerApp.open_browser={browser}"]
+    if os.name == "posix":
+        # Without this it is a login shell, and /etc/profile puts our programs off the path.
+        shell = os.environ.get("SHELL") or shutil.which("sh") or "/bin/sh"
+        line.append(f"--ServerApp.terminado_settings={ {'shell_command': [shell]} }")
     if path:
         line.append(f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(path)}")
     if is_root():

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 from kmscourse import course, jupyter
 from kmscourse.doctor import checks
@@ -190,6 +191,29 @@ def test_only_this_python_is_offered(served: Open) -> None:
     _, kernels = served.get("/api/kernelspecs")
     assert set(kernels["kernelspecs"]) == {"python3"}
     assert kernels["kernelspecs"]["python3"]["spec"]["display_name"] != "Other"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the shell of the system is another there")
+def test_a_terminal_knows_the_command_course(served: Open) -> None:
+    """A login shell would have taken this environment's programs off the path again."""
+    _, terminal = served.get("/api/terminals", "POST", {})
+    address = re.match(r"http(://[^/]+)", served.url)
+    assert address
+    socket_ = websocket.create_connection(
+        f"ws{address[1]}/terminals/websocket/{terminal['name']}",
+        header={"Authorization": f"token {served.url.partition('?token=')[2]}"},
+        timeout=30,
+        http_no_proxy=["127.0.0.1"],
+    )
+    try:
+        socket_.send(json.dumps(["stdin", 'echo "$((40 + 2)): $(command -v course) :"\r']))
+        said = ""
+        while not (found := re.search(r"42: (.*?) :", said, re.S)):
+            kind, *words = json.loads(socket_.recv())
+            said += words[0] if kind == "stdout" else ""
+    finally:
+        socket_.close()
+    assert found[1].replace("\r\n", "") == str(Path(sys.executable).with_name("course"))
 
 
 def test_the_doctor_finds_nothing_wrong_whatever_the_user_has_set(served: Open) -> None:
