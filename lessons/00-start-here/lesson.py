@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# In this course nothing is taken on trust. Every claim about encryption on AWS is a cell that you run, against
+# In this course little is taken on trust. What is said about encryption on AWS is a cell that you run, against
 # a simulated AWS that behaves like the real one: it enforces policies, what it stores really is
 # ciphertext, and each call is on the audit trail and on the bill.
 #
@@ -24,6 +24,8 @@
 #
 # Click into the grey box below and press <kbd>Shift</kbd> + <kbd>Enter</kbd>. The box is a *cell*; what appears under
 # it is its output. You can run any cell again, and nothing breaks.
+#
+# The lessons are read-only. For notes of your own: *File, Save Notebook As*, into `my-work/`.
 
 # %%
 1 + 1
@@ -61,15 +63,14 @@ kms.decrypt(CiphertextBlob=sealed)["Plaintext"]
 #
 # The lessons ask before they show. Guess first; a wrong guess teaches most.
 #
-# **Predict:** the next cell disables the key and then decrypts. What happens?
+# **Predict:** the next cell disables the key and then decrypts. What happens? (It may end in a red box, on purpose.)
 
 # %% tags=["raises-exception"]
 kms.disable_key(KeyId=key_id)
 kms.decrypt(CiphertextBlob=sealed)
 
 # %% [markdown]
-# A red box is not always a mistake. Here it is the point: the error code and the words are those of AWS. When a cell is meant
-# to fail, the text says so.
+# A red box is not always a mistake. Here it is the point: the error code and the words are those of AWS.
 
 # %% [markdown]
 # ## 4 · Look behind the scenes

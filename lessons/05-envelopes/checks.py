@@ -1,5 +1,6 @@
 """The tasks of lab 05: what each asks, how it is checked, and what helps."""
 
+import base64
 import json
 import os
 
@@ -17,11 +18,23 @@ def _record():
     return json.dumps({"patient": "4711", "note": os.urandom(8).hex()}).encode()
 
 
-def _opens(kms, envelope, context):
+def _data_key(kms, envelope):
+    """The unwrapped data key; None where KMS does not unwrap it."""
+    try:
+        return kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=CONTEXT)[
+            "Plaintext"
+        ]
+    except ClientError:
+        return None
+
+
+def _opens(kms, envelope, context, associated=None):
     """The record in an envelope, opened by the check itself; None where it does not open."""
     try:
         answer = kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
-        return AESGCM(answer["Plaintext"]).decrypt(envelope["nonce"], envelope["ciphertext"], None)
+        return AESGCM(answer["Plaintext"]).decrypt(
+            envelope["nonce"], envelope["ciphertext"], associated
+        )
     except (ClientError, InvalidTag, ValueError):
         return None
 
@@ -37,6 +50,31 @@ def _sealed(work):
         "ciphertext": AESGCM(data_key["Plaintext"]).encrypt(nonce, record, None),
     }
     return kms, record, envelope
+
+
+def _gives_away(kms, envelope):
+    """Whether the data key, or a part of it, can be read in an envelope, in any usual spelling."""
+    for part in envelope.values():
+        if isinstance(part, bytes) and len(part) in (16, 24, 32) and _fits(part, envelope):
+            return True
+    key = _data_key(kms, envelope)
+    if key is None:
+        return False
+    everything = b" ".join(
+        part if isinstance(part, bytes) else repr(part).encode() for part in envelope.values()
+    )
+    pieces = (key[:12], key[-12:])
+    spelt = [s for p in pieces for s in (p, p[::-1], p.hex().encode(), base64.b64encode(p)[:12])]
+    return any(spelling in everything for spelling in spelt)
+
+
+def _fits(key, envelope):
+    """Whether a key opens the ciphertext of an envelope."""
+    try:
+        AESGCM(key).decrypt(envelope["nonce"], envelope["ciphertext"], None)
+    except (InvalidTag, ValueError):
+        return False
+    return True
 
 
 def _may(session, operation, **parameters):
@@ -82,6 +120,14 @@ def _policy(*statements):
         Wrong(
             _policy((_ACCOUNT, "kms:*"), (_CLINIC, "kms:*")),
             says="An administrator whose IAM policy allows kms:Decrypt can decrypt with this key",
+        ),
+        Wrong(
+            _policy((_ACCOUNT, ["kms:DescribeKey", "kms:PutKeyPolicy"]), (_CLINIC, "kms:*")),
+            says="clinic-app can manage the key as well as use it",
+        ),
+        Wrong(
+            _policy((_ACCOUNT, ["kms:DescribeKey", "kms:PutKeyPolicy"]), ('{"AWS": "*"}', "kms:*")),
+            says="Anyone can decrypt with this key",
         ),
         Wrong(
             _policy((_CLINIC, ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncrypt*"])),
@@ -136,13 +182,23 @@ def policy(work):
         "clinic-app may not call ReEncrypt with this key: it needs ReEncryptFrom and ReEncryptTo.",
     )
     work.expect(
+        not _may(aws.session("stranger"), "decrypt", **blob),
+        "Anyone can decrypt with this key: the principal is everyone.",
+    )
+    work.expect(
         not _may(nosy, "decrypt", **blob),
         "An administrator whose IAM policy allows kms:Decrypt can decrypt with this key: the account "
         "was given more than managing.",
     )
-    work.expect(
-        not _may(aws.session("stranger"), "decrypt", **blob), "Anyone can decrypt with this key."
-    )
+    for operation, more in (
+        ("put_key_policy", {"Policy": json.dumps(written)}),
+        ("schedule_key_deletion", {}),
+    ):
+        work.expect(
+            not _may(clinic, operation, KeyId=key_id, **more),
+            "clinic-app can manage the key as well as use it: it may "
+            f"{operation.replace('_', ' ')}. Name only what it needs.",
+        )
     work.expect(
         _may(nosy, "put_key_policy", KeyId=key_id, Policy=json.dumps(written)),
         "The account can no longer change this policy. Give its root ARN kms:PutKeyPolicy.",
@@ -190,6 +246,14 @@ _SEAL = """def seal(kms, key_id, record, context):
             says="The record can be read in the envelope",
         ),
         Wrong(
+            _SEAL.replace("record, None)", 'record, b"patient 4711")'),
+            says="You passed associated data as the third argument",
+        ),
+        Wrong(
+            _SEAL.replace('"nonce": nonce,', '"nonce": nonce, "note": b"sealed today",'),
+            says="There is a fourth part",
+        ),
+        Wrong(
             _SEAL.replace('"ciphertext": ciphertext', '"body": ciphertext'),
             says="The envelope has no part called ciphertext",
         ),
@@ -214,23 +278,35 @@ def seal(work):
     work.expect(
         not any(record in part for part in everything), "The record can be read in the envelope."
     )
-    for key in everything:
-        if len(key) in (16, 24, 32):
-            try:
-                AESGCM(key).decrypt(envelope["nonce"], envelope["ciphertext"], None)
-            except (InvalidTag, ValueError):
-                continue
-            work.expect(False, "The data key itself lies in the envelope: anyone can open it.")
+    extra = sorted(set(envelope) - {"wrapped_key", "nonce", "ciphertext"})
+    work.expect(
+        not _gives_away(kms, envelope),
+        "The data key itself lies in the envelope: anyone can open it.",
+    )
+    work.expect(
+        not extra,
+        f"There is a fourth part, {', '.join(map(str, extra))}. Does it need to be stored?",
+    )
     work.expect(len(envelope["nonce"]) == 12, "The nonce should be 12 bytes long.")
     work.expect(
         envelope["nonce"] != again["nonce"],
-        "The nonce is the same each time. With AES-GCM that gives the key away bit by bit.",
+        "The nonce is the same each time. Under one data key that shows how two records differ and "
+        "lets others forge. os.urandom(12) makes a new one.",
     )
     for other in ({"patient": "4712"}, {}):
         work.expect(
             _opens(kms, envelope, other) is None,
             "The wrapped key opens with another patient's context. Bind it: EncryptionContext.",
         )
+    work.expect(
+        _data_key(kms, envelope) is None or _data_key(kms, envelope) != _data_key(kms, again),
+        "Two records were sealed under the same data key. Ask KMS for a new one each time.",
+    )
+    work.expect(
+        _opens(kms, envelope, CONTEXT, b"patient 4711") is None,
+        "You passed associated data as the third argument; here it is None, so that the next task "
+        "can open it.",
+    )
     work.expect(
         _opens(kms, envelope, CONTEXT) == record,
         "The envelope does not open: unwrapping the key with KMS and decrypting with AES-GCM, "
@@ -290,7 +366,8 @@ def open_(work):
         changed[-1] ^= 1
         work.expect(
             work.refuses(open_envelope, kms, {**envelope, part: bytes(changed)}, CONTEXT),
-            "An envelope with a changed byte was opened without an error.",
+            "An envelope with a changed byte was opened without an error. If KMS or AES-GCM refused and "
+            "your function kept it to itself: let the error through.",
         )
     work.expect(
         work.refuses(open_envelope, kms, dict(envelope), {"patient": "4712"}),
@@ -486,7 +563,7 @@ def many(work):
     )
     asked = len(aws.trail.events("GenerateDataKey", after=before))
     work.expect(
-        isinstance(messages, list) and len(messages) == len(records),
+        isinstance(messages, list | tuple) and len(messages) == len(records),
         "There should be 50 messages in a list, one for each record.",
     )
     keyring = work.value("keyring_of")(key_id)
@@ -504,4 +581,3 @@ def many(work):
         asked <= 5,
         f"That took {asked} requests for data keys. Let messages share one, up to a limit.",
     )
-    work.expect(asked >= 1, "No data key was asked for: where does yours come from?")

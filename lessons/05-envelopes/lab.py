@@ -106,8 +106,8 @@ new_key_id = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
 # ## 2 · Seal
 #
 # Ask KMS for a data key, encrypt the record with AES-GCM, and return the envelope: a dictionary with
-# `"wrapped_key"`, `"nonce"` (12 bytes, never the same twice) and `"ciphertext"`. Bind the wrapped key to the
-# encryption context.
+# `"wrapped_key"`, `"nonce"` (12 bytes, never the same twice) and `"ciphertext"`, and nothing else. Bind the wrapped key
+# to the encryption context. AES-GCM gets no associated data (`None`), so that the next task can open it.
 
 
 # %% task="seal"

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # 05 · Envelopes: encrypt on the client
 #
-# A clinic keeps patient records in the cloud. Until now the cloud did the encrypting.
+# A clinic keeps patient records in the cloud, and lets the cloud encrypt them.
 # In this lesson the clinic does it, before a record leaves the building.
 #
 # You will
 #
 # 1. read an encrypted record as someone who should not be able to,
-# 2. seal the record in an **envelope** by hand, with four lines of code,
+# 2. seal the record in an **envelope** by hand,
 # 3. let the AWS Encryption SDK do the same, and look inside what it made,
 # 4. change one byte at a time and see which check notices,
 # 5. seal for two keys, and seal a hundred records with a single call to KMS.
@@ -55,7 +55,7 @@ record
 # ## 1 · Break it
 #
 # The clinic does what most people do first: it creates a **KMS key** and asks Amazon S3 to encrypt
-# with it. That is *server-side encryption* (SSE-KMS). The bucket is the folder, the object the file.
+# with it. That is *server-side encryption* (SSE-KMS). A *bucket* is where S3 keeps files; each file is an *object*.
 
 # %%
 storage_key = kms.create_key(Description="S3 encrypts with this")["KeyMetadata"]["KeyId"]
@@ -79,13 +79,14 @@ record in bytes(on_disk)
 # %% [markdown]
 # Now the *administrator*. Somebody has to look after the buckets, so somebody was given two
 # permissions: `s3:GetObject`, to read objects, and `kms:Decrypt`, because reading failed without it.
+# They stand in an *IAM policy*: a document, attached to a user, that says what the user may do. `200` means: saved.
 
 # %%
 both_permissions = {
     "Version": "2012-10-17",
     "Statement": {
         "Effect": "Allow",
-        "Action": ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"],
+        "Action": ["s3:GetObject", "kms:Decrypt"],
         "Resource": "*",
     },
 }
@@ -121,8 +122,9 @@ aws.trail.events(user="administrator")
 # **Client-side encryption** means: the client encrypts before it sends, and a receiving client
 # decrypts. What lies in between only ever holds ciphertext.
 #
-# First, a second KMS key, with a **key policy** that names who may do what. The account may manage the
-# key. Only the clinic's application may use it.
+# First, a second KMS key, with a **key policy** that names who may do what with it. The *principal* is who: written
+# as an *ARN*, the full name of anything on AWS. The account, whose ARN ends in `root`, may manage the key. Only the
+# clinic's application may use it.
 
 # %%
 account = f"arn:aws:iam::{aws.account_id}"
@@ -145,8 +147,14 @@ key_policy = {"Version": "2012-10-17", "Statement": [the_account_manages, the_cl
 record_key = kms.create_key(Policy=json.dumps(key_policy))["KeyMetadata"]["Arn"]
 
 # %% [markdown]
-# KMS encrypts at most 4,096 bytes in one call, and a record with a scan is larger. So KMS does not
-# encrypt the record. It makes a key for the record: a **data key**.
+# **Predict:** a record with a scan has a few megabytes. Can KMS encrypt it? The next cell tries with 4,097 bytes; it
+# ends in a red box, on purpose.
+
+# %% tags=["raises-exception"]
+kms.encrypt(KeyId=storage_key, Plaintext=bytes(4097))
+
+# %% [markdown]
+# 4,096 bytes at most. So KMS does not encrypt the record. It makes a key for the record: a **data key**.
 
 # %%
 clinic_kms = clinic.client("kms")
@@ -164,8 +172,9 @@ data_key = clinic_kms.generate_data_key(
 # The **encryption context** is not secret. It is bound to the wrapped key: without exactly these names
 # and values, KMS will not unwrap it.
 #
-# Now the four lines. AES-GCM is *authenticated* encryption: it hides the record and adds a tag that
-# notices any change. The *nonce* is a number used once.
+# Now the envelope. AES-GCM is *authenticated* encryption: it hides the record and adds a tag that
+# notices any change. The *nonce* is a number used once. The third argument is not hidden, only protected against
+# change; `None` means that there is nothing of that kind.
 
 # %%
 import os
@@ -173,7 +182,7 @@ import os
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 nonce = os.urandom(12)
-ciphertext = AESGCM(data_key["Plaintext"]).encrypt(nonce, record, b"patient 4711")
+ciphertext = AESGCM(data_key["Plaintext"]).encrypt(nonce, record, None)
 envelope = {
     "wrapped_key": data_key["CiphertextBlob"],
     "nonce": nonce,
@@ -181,7 +190,8 @@ envelope = {
 }
 
 # %% [markdown]
-# One more line, and it matters: forget the data key. The only readable copy is gone; what is left can lie anywhere.
+# One more line, and it matters: forget the data key. No name points to it now (Python gives no stronger promise), and
+# what is left can lie anywhere.
 
 # %%
 data_key = None
@@ -209,14 +219,16 @@ found = {name: bytes.fromhex(part) for name, part in json.loads(body.read()).ite
 found == envelope
 
 # %% [markdown]
-# The administrator has the whole envelope, and S3 had nothing to decrypt. Next, the wrapped key:
+# The administrator has the whole envelope, and S3 had nothing to decrypt.
+#
+# **Predict:** next, the wrapped key. The policy says `kms:Decrypt` on every resource. Will KMS unwrap it?
 
 # %% tags=["raises-exception"]
 administrator_kms = administrator.client("kms")
 administrator_kms.decrypt(CiphertextBlob=found["wrapped_key"], EncryptionContext=context)
 
 # %% [markdown]
-# `kms:Decrypt` on every resource, and still refused. Ask the simulator why.
+# Refused, and the red box was the point. Ask the simulator why.
 
 # %%
 from botocore.exceptions import ClientError
@@ -227,14 +239,14 @@ except ClientError as error:
     print(aws.explain(error).because)
 
 # %% [markdown]
-# That is the rule that lesson 08 is about: no IAM policy opens a key whose key policy does not let it.
+# No IAM policy opens a key whose key policy does not let it. Remember this one; exams ask it in many disguises.
 #
 # The clinic opens its own envelope in two steps: unwrap the data key, then decrypt the record.
 
 # %%
 answer = clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
-data_key = AESGCM(answer["Plaintext"])
-opened = data_key.decrypt(envelope["nonce"], envelope["ciphertext"], b"patient 4711")
+cipher = AESGCM(answer["Plaintext"])
+opened = cipher.decrypt(envelope["nonce"], envelope["ciphertext"], None)
 opened == record
 
 # %% [markdown]
@@ -248,7 +260,7 @@ clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext={"p
 # error: whoever tampers learns nothing from it.
 #
 # This is **envelope encryption**: a data key encrypts the data, a KMS key encrypts the data key, and
-# the wrapped key travels with the data. Every AWS service that uses KMS does it, too.
+# the wrapped key travels with the data. Most AWS services that use KMS do it, too.
 
 # %% [markdown]
 # ## 3 · Let the SDK do it
@@ -281,8 +293,8 @@ header.algorithm.name
 
 # %% [markdown]
 # One sealed **message**: wrapped key, context, ciphertext and tags in one piece of bytes. The name of the
-# algorithm suite reads from left to right: AES-256-GCM; a fresh key derived for each message by HKDF;
-# a *key commitment*; and an ECDSA signature over all of it.
+# algorithm suite reads from left to right: AES-256-GCM; a key derived for each message from the data key (HKDF is the
+# recipe); a *key commitment*, of which more below; and a signature over all of it (ECDSA is its kind).
 
 # %%
 opened, _ = sdk.decrypt(source=message, keyring=keyring, encryption_context=context)
@@ -307,38 +319,41 @@ views.Envelope(message, open_with=open_message, holders={record_key: ["clinic-ap
 # %% [markdown]
 # **Predict:** a message has many fields. Is there one whose change nobody notices?
 #
-# The next cell flips one byte in every field, one after the other, and tries to open each copy.
+# The next cells flip the first byte of every field, one after the other, try to open each copy, and count who refused.
 
 # %%
 from kmscourse import sealed
 
 
-def survives(position):
+def refused_by(field):
     changed = bytearray(message)
-    changed[position] ^= 1
+    changed[field.start] ^= 1
     try:
-        return open_message(bytes(changed)) is not None
-    except Exception:
-        return False
+        open_message(bytes(changed))
+    except Exception as error:
+        return sealed.classify(error, field).check.value
+    return "nobody"
 
 
-leaves = list(sealed.parse(message).root.leaves())
-[leaf.name for leaf in leaves if survives(leaf.start)]
+# %%
+from collections import Counter
+
+fields = list(sealed.parse(message).root.leaves())
+Counter(refused_by(field) for field in fields)
 
 # %% [markdown]
-# The empty list is the answer: none. Five different checks stand behind it, and the view above names the one
-# that spoke: the form of the message, KMS and the encryption context, the header's tag, the frames'
-# tags, the signature.
+# "nobody" is not among them. Several checks share the work: the form of the message, KMS with its encryption context, the
+# tag of the header, the tags of the *frames* in which the letter is cut, and the signature.
 
 # %% [markdown]
 # ### Key commitment
 #
-# AES-GCM has a blind spot: someone who knows two keys can build one ciphertext that opens under *both*, to two
-# different records. A **key commitment** closes it. The message carries a value that only
+# AES-GCM has a known blind spot, which is not built here: someone who knows two keys can make one ciphertext that opens
+# under *both*, to two different records. A **key commitment** closes it. The message carries a value that only
 # the right data key gives; any other key is refused before anything is decrypted.
 
 # %%
-commitment = next(leaf for leaf in leaves if "commitment" in leaf.name.lower())
+commitment = next(leaf for leaf in fields if "commitment" in leaf.name.lower())
 commitment.name, len(message[commitment.start : commitment.end])
 
 # %% [markdown]
@@ -371,7 +386,7 @@ except Exception as refused:
 # %% [markdown]
 # ## 5 · Two keys, one message
 #
-# What if the KMS key is disabled, or its Region is down? A **multi-keyring** wraps the same data key several
+# What if the KMS key is disabled, or its *Region*, the place where it lives, is down? A **multi-keyring** wraps the same data key several
 # times. Any one of the wrapping keys opens the message.
 
 # %%
@@ -405,7 +420,7 @@ for_two, header = sdk.encrypt(source=record, keyring=either, encryption_context=
 # ## 6 · A hundred records, one call
 #
 # Each `encrypt` asks KMS for a fresh data key. That is the safe default, and it costs: one request a record,
-# each with its price and each counted against the quota.
+# each with its price and each counted against the *quota*, the number of requests a second that AWS allows.
 
 
 # %%
@@ -420,7 +435,8 @@ data_keys_asked_for() - before
 
 # %% [markdown]
 # **Data key caching** uses one data key for several messages, within limits that you set: how long, and for
-# how many. The cache works with the SDK's older *master key providers*.
+# how many. The cache works with the SDK's older *master key providers*, which take a session of botocore, the library
+# below boto3: that is what `._session` hands over.
 
 # %%
 from aws_encryption_sdk import (
@@ -455,17 +471,24 @@ data_keys_asked_for() - before
 # %% [markdown]
 # ## 7 · The Amazon S3 Encryption Client
 #
-# If the records go to S3 anyway, a third library does all of it behind `put_object` and `get_object`.
+# If the records go to S3 anyway, a third library does all of it behind `put_object` and `get_object`. The application
+# needs a permission of its own for the bucket first.
+
+# %%
+read_and_write = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"},
+}
+boto3.client("iam").put_user_policy(
+    UserName="clinic-app",
+    PolicyName="records",
+    PolicyDocument=json.dumps(read_and_write),
+)["ResponseMetadata"]["HTTPStatusCode"]
 
 # %%
 from s3_encryption import S3EncryptionClient, S3EncryptionClientConfig
 from s3_encryption.materials.kms_keyring import KmsKeyring
 
-boto3.client("iam").put_user_policy(
-    UserName="clinic-app",
-    PolicyName="records",
-    PolicyDocument=json.dumps(both_permissions).replace("kms:Decrypt", "s3:PutObject"),
-)
 sealing_s3 = S3EncryptionClient(
     clinic.client("s3"), S3EncryptionClientConfig(keyring=KmsKeyring(clinic_kms, record_key))
 )
@@ -521,8 +544,7 @@ aws.meter.bill()
 # %% [markdown]
 # ## Lab
 #
-# Now you: `course lab 05-envelopes` in a terminal, or open `labs/05-envelopes.ipynb` from the list on the left. Six tasks, each
-# checked, each with hints.
+# Now you: type `course lab 05-envelopes` in a terminal (*File, New, Terminal*). Six tasks, each checked, each with hints.
 
 # %% [markdown]
 # ## Check yourself
