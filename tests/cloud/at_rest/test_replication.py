@@ -10,9 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kmscourse import cloud
-from tests.cloud.at_rest.conftest import SECRET, everything_stored, learners
+from tests.cloud.at_rest.conftest import SECRET, customer_key, everything_stored, learners
+from tests.cloud.conftest import code_of, message_of
 
 OTHER = "999988887777"
 HERE, THERE = "us-east-1", "eu-central-1"
@@ -500,3 +502,452 @@ def test_each_omission_fails_in_its_own_way(
     assert refused == case.refused
     if name != "no destination":
         assert setup.is_copied() is (case.status == "COMPLETED")
+
+
+def test_sse_s3_objects_are_replicated_without_any_key_or_opting_in(
+    aws: cloud.Cloud, setup: Setup
+) -> None:
+    for name in ("kms:Decrypt", "kms:Encrypt", "s3:GetObjectVersionForReplication"):
+        del setup.permissions[name]
+    source = f"arn:aws:s3:::{SOURCE}/*"
+    setup.permissions["s3:GetObjectVersion"] = allow("s3:GetObjectVersion", source)
+    setup.grant()
+    without_opting_in(setup)
+    setup.plain()
+    setup.wait()
+    assert setup.status() == "COMPLETED"
+    replica = setup.away.get_object(Bucket=COPY, Key="k")
+    assert replica["Body"].read() == SECRET
+    assert replica["ServerSideEncryption"] == "AES256"
+    assert replica["ETag"] == setup.s3.head_object(Bucket=SOURCE, Key="k")["ETag"]
+    # Permission to read is not enough for objects under KMS keys.
+    setup.permissions["kms"] = allow("kms:*")
+    setup.apply()
+    setup.put("under kms")
+    setup.wait()
+    assert setup.status("under kms") == "FAILED"
+
+
+def test_a_destination_that_encrypts_by_kms_leaves_sse_s3_replicas_as_they_are(
+    setup: Setup,
+) -> None:
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": setup.replica_key}
+    setup.away.put_bucket_encryption(
+        Bucket=COPY,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": by_default}]
+        },
+    )
+    setup.apply()
+    setup.plain()
+    setup.wait()
+    replica = setup.away.head_object(Bucket=COPY, Key="k")
+    assert (replica["ReplicationStatus"], replica["ServerSideEncryption"]) == ("REPLICA", "AES256")
+
+
+def unblock(s3: Any, bucket: str) -> None:
+    """Let a bucket take SSE-C."""
+    rule = {"BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def test_sse_c_objects_are_replicated_where_the_destination_takes_them(
+    aws: cloud.Cloud, setup: Setup
+) -> None:
+    setup.apply()
+    unblock(setup.s3, SOURCE)
+    mine = customer_key()
+    setup.plain("blocked", **mine)
+    setup.wait()
+    assert setup.status("blocked", **mine) == "FAILED"
+    unblock(setup.away, COPY)
+    setup.plain(**mine)
+    setup.wait()
+    assert setup.status(**mine) == "COMPLETED"
+    assert setup.away.get_object(Bucket=COPY, Key="k", **mine)["Body"].read() == SECRET
+    with pytest.raises(ClientError) as refused:
+        setup.away.get_object(Bucket=COPY, Key="k", **customer_key())
+    assert code_of(refused) == "AccessDenied"
+    assert aws.stored("s3", COPY, "k").sse == "SSE-C"
+
+
+def test_dsse_keeps_its_two_layers(aws: cloud.Cloud, setup: Setup) -> None:
+    setup.apply()
+    setup.put(ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=setup.source_key)
+    setup.wait()
+    assert setup.away.get_object(Bucket=COPY, Key="k")["Body"].read() == SECRET
+    assert len(aws.stored("s3", COPY, "k").wrapped_keys) == 2
+
+
+def test_a_bucket_key_needs_generate_and_decrypt_under_the_buckets_arn(
+    aws: cloud.Cloud, setup: Setup
+) -> None:
+    setup.permissions["kms:Decrypt"] = allow("kms:Decrypt", setup.source_key)
+    setup.apply()
+    how: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": setup.source_key}
+    setup.put("first", **how, BucketKeyEnabled=True)
+    setup.wait()
+    assert setup.status("first") == "FAILED"  # the documented policy names the objects' ARNs
+    bucket = {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{COPY}"}}
+    setup.permissions["bucket key"] = allow(
+        ["kms:GenerateDataKey", "kms:Decrypt"], setup.replica_key, Condition=bucket
+    )
+    setup.grant()
+    for name in "abc":
+        setup.put(name, **how, BucketKeyEnabled=True)
+    before = len(aws.trail)
+    setup.wait()
+    assert [setup.status(name) for name in "abc"] == ["COMPLETED"] * 3
+    calls = aws.trail.events(service="kms", after=before)
+    assert [event["eventName"] for event in calls] == ["Decrypt", "GenerateDataKey", "Decrypt"]
+    replica = setup.away.head_object(Bucket=COPY, Key="a")
+    assert replica["BucketKeyEnabled"]
+    assert replica["ETag"] != setup.s3.head_object(Bucket=SOURCE, Key="a")["ETag"]
+    assert setup.away.get_object(Bucket=COPY, Key="c")["Body"].read() == SECRET
+
+
+def test_multi_region_keys_are_two_keys_to_s3(aws: cloud.Cloud, setup: Setup) -> None:
+    kms = learners("kms")
+    setup.source_key = kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    made = kms.replicate_key(KeyId=setup.source_key, ReplicaRegion=THERE)
+    setup.replica_key = made["ReplicaKeyMetadata"]["Arn"]
+    for name, key in (("kms:Decrypt", setup.source_key), ("kms:Encrypt", setup.replica_key)):
+        setup.permissions[name]["Resource"] = key
+    encryption = {"ReplicaKmsKeyID": setup.replica_key}
+    setup.rule["Destination"]["EncryptionConfiguration"] = encryption
+    setup.apply()
+    setup.put()
+    before = len(aws.trail)
+    setup.wait()
+    calls = aws.trail.events(service="kms", after=before)
+    assert [(c["eventName"], c["awsRegion"]) for c in calls] == [
+        ("Decrypt", HERE),
+        ("Encrypt", THERE),
+    ]
+    here, copy = aws.stored("s3", SOURCE, "k"), aws.stored("s3", COPY, "k")
+    assert here.key_material_id == copy.key_material_id
+    assert (here.wrapped_key, here.ciphertext) != (copy.wrapped_key, copy.ciphertext)
+
+
+def test_what_was_there_before_the_rule_is_left_behind(setup: Setup) -> None:
+    setup.plain("before")
+    setup.apply()
+    setup.plain("after")
+    setup.wait()
+    assert (setup.status("before"), setup.status("after")) == (None, "COMPLETED")
+    assert not setup.is_copied("before")
+    # A copy onto itself is a new object.
+    where = {"Bucket": SOURCE, "Key": "before"}
+    setup.s3.copy_object(**where, CopySource=where, MetadataDirective="REPLACE")
+    setup.wait()
+    assert setup.is_copied("before")
+
+
+def test_what_failed_is_not_tried_again(setup: Setup) -> None:
+    missing = setup.permissions.pop("kms:Decrypt")
+    setup.apply()
+    setup.put()
+    setup.wait()
+    setup.permissions["kms:Decrypt"] = missing
+    setup.grant()
+    setup.wait()
+    assert setup.status() == "FAILED"
+    setup.put()
+    setup.wait()
+    assert setup.status() == "COMPLETED"
+
+
+def test_without_the_configuration_what_waits_fails(setup: Setup) -> None:
+    setup.apply()
+    setup.plain()
+    setup.s3.delete_bucket_replication(Bucket=SOURCE)
+    setup.wait()
+    assert setup.status() == "FAILED"
+
+
+def test_multipart_uploads_are_replicated(setup: Setup) -> None:
+    setup.apply()
+    how: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": setup.source_key}
+    upload = setup.s3.create_multipart_upload(Bucket=SOURCE, Key="k", **how)["UploadId"]
+    named: dict[str, Any] = {"Bucket": SOURCE, "Key": "k", "UploadId": upload}
+    part = setup.s3.upload_part(**named, PartNumber=1, Body=SECRET)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    setup.s3.complete_multipart_upload(**named, MultipartUpload=parts)
+    assert setup.status() == "PENDING"
+    setup.wait()
+    assert setup.away.get_object(Bucket=COPY, Key="k")["Body"].read() == SECRET
+
+
+def test_delete_markers_go_along_where_the_rule_says_so(setup: Setup) -> None:
+    def is_deleted() -> bool:
+        found = setup.away.list_object_versions(Bucket=COPY)
+        return "DeleteMarkers" in found
+
+    setup.apply()
+    setup.plain()
+    setup.s3.delete_object(Bucket=SOURCE, Key="k")
+    setup.wait()
+    assert not is_deleted()
+    assert setup.is_copied()
+    setup.configure({**setup.rule, "DeleteMarkerReplication": {"Status": "Enabled"}})
+    forbidden = setup.permissions.pop("s3:ReplicateDelete")
+    setup.grant()
+    setup.s3.delete_object(Bucket=SOURCE, Key="k")
+    setup.wait()
+    assert not is_deleted()
+    assert setup.aws.trail.events("DeleteObject", user=ROLE, error="AccessDenied")
+    setup.permissions["s3:ReplicateDelete"] = forbidden
+    setup.grant()
+    setup.s3.delete_objects(Bucket=SOURCE, Delete={"Objects": [{"Key": "k"}]})
+    setup.wait()
+    assert is_deleted()
+    assert not setup.is_copied()
+
+
+def test_deleting_a_version_stays_at_the_source(setup: Setup) -> None:
+    setup.configure({**setup.rule, "DeleteMarkerReplication": {"Status": "Enabled"}})
+    setup.grant()
+    setup.plain()
+    setup.wait()
+    version = setup.s3.head_object(Bucket=SOURCE, Key="k")["VersionId"]
+    setup.s3.delete_object(Bucket=SOURCE, Key="k", VersionId=version)
+    setup.plain("gone")
+    version = setup.s3.head_object(Bucket=SOURCE, Key="gone")["VersionId"]
+    setup.s3.delete_object(Bucket=SOURCE, Key="gone", VersionId=version)
+    setup.wait()
+    assert setup.is_copied()
+    assert not setup.is_copied("gone")
+
+
+def test_tags_choose_objects_and_go_along(setup: Setup) -> None:
+    wanted = [{"Key": "class", "Value": "secret"}, {"Key": "ward", "Value": "3"}]
+    both = {"And": {"Prefix": "in/", "Tags": wanted}}
+    setup.rule["Filter"] = both
+    setup.apply()
+    setup.plain("in/a", Tagging="class=secret&ward=3&more=x")
+    setup.plain("in/b", Tagging="class=secret")
+    setup.plain("out/c", Tagging="class=secret&ward=3")
+    setup.plain("in/late")
+    setup.s3.put_object_tagging(Bucket=SOURCE, Key="in/late", Tagging={"TagSet": wanted})
+    setup.wait()
+    found = [setup.status(key) for key in ("in/a", "in/b", "out/c", "in/late")]
+    assert found == ["COMPLETED", None, None, None]
+    tags = setup.away.get_object_tagging(Bucket=COPY, Key="in/a")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {
+        "class": "secret",
+        "ward": "3",
+        "more": "x",
+    }
+
+
+def test_tags_stay_behind_without_the_permission_and_stop_everything_if_denied(
+    setup: Setup,
+) -> None:
+    del setup.permissions["s3:GetObjectVersionTagging"]
+    setup.apply()
+    setup.plain("a", Tagging="ward=3")
+    setup.wait()
+    assert setup.status("a") == "COMPLETED"
+    assert setup.away.get_object_tagging(Bucket=COPY, Key="a")["TagSet"] == []
+    policy = deny("s3:GetObjectVersionTagging", SOURCE)
+    setup.s3.put_bucket_policy(Bucket=SOURCE, Policy=policy)
+    setup.plain("b", Tagging="ward=3")
+    setup.plain("c")
+    setup.wait()
+    assert (setup.status("b"), setup.status("c")) == ("FAILED", "COMPLETED")
+
+
+def test_the_destinations_owner_can_refuse_the_tags(setup: Setup) -> None:
+    setup.apply()
+    setup.away.put_bucket_policy(Bucket=COPY, Policy=deny("s3:ReplicateTags", COPY))
+    setup.plain(Tagging="ward=3")
+    setup.wait()
+    assert setup.status() == "COMPLETED"
+    assert setup.away.get_object_tagging(Bucket=COPY, Key="k")["TagSet"] == []
+
+
+def second(setup: Setup, name: str = "ward-records-third") -> str:
+    """One more destination."""
+    setup.s3.create_bucket(Bucket=name)
+    setup.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def test_two_destinations_are_done_only_together(setup: Setup) -> None:
+    third = second(setup)
+    destination = {"Bucket": f"arn:aws:s3:::{third}"}
+    more = {**setup.rule, "ID": "second", "Priority": 2, "Destination": destination}
+    del more["SourceSelectionCriteria"]
+    setup.grant()
+    setup.configure(setup.rule, more)
+    setup.plain("a")
+    setup.wait()
+    assert setup.status("a") == "FAILED"
+    assert setup.is_copied("a")
+    setup.permissions["third"] = allow("s3:ReplicateObject", f"arn:aws:s3:::{third}/*")
+    setup.grant()
+    setup.plain("b")
+    setup.wait()
+    assert setup.status("b") == "COMPLETED"
+    assert setup.s3.head_object(Bucket=third, Key="b")["ReplicationStatus"] == "REPLICA"
+
+
+def test_of_two_rules_for_one_destination_the_higher_priority_counts(setup: Setup) -> None:
+    destination = {**setup.rule["Destination"], "StorageClass": "STANDARD_IA"}
+    more = {**setup.rule, "ID": "star", "Priority": 7, "Filter": {"Prefix": "star"}}
+    setup.grant()
+    setup.configure(setup.rule, {**more, "Destination": destination})
+    setup.plain("star-a")
+    setup.plain("b")
+    setup.wait()
+    classes = [
+        setup.away.head_object(Bucket=COPY, Key=key).get("StorageClass") for key in ("star-a", "b")
+    ]
+    assert classes == ["STANDARD_IA", None]
+
+
+def test_replicas_are_not_replicated_further(setup: Setup) -> None:
+    third = second(setup)
+    setup.permissions["all"] = allow("s3:*")
+    setup.apply()
+    onwards = {**setup.rule, "Destination": {"Bucket": f"arn:aws:s3:::{third}"}}
+    del onwards["SourceSelectionCriteria"]
+    setup.away.put_bucket_replication(
+        Bucket=COPY, ReplicationConfiguration={"Role": setup.role, "Rules": [onwards]}
+    )
+    setup.plain()
+    setup.wait()
+    setup.wait()
+    assert setup.is_copied()
+    assert "Contents" not in setup.s3.list_objects_v2(Bucket=third)
+
+
+def test_the_earlier_schema_takes_delete_markers_along(setup: Setup) -> None:
+    rule = {key: setup.rule[key] for key in ("Status", "Destination", "SourceSelectionCriteria")}
+    setup.grant()
+    setup.configure({**rule, "Prefix": "k"})
+    setup.plain()
+    setup.s3.delete_object(Bucket=SOURCE, Key="k")
+    setup.wait()
+    assert "DeleteMarkers" in setup.away.list_object_versions(Bucket=COPY)
+
+
+def test_the_configuration_is_given_back_as_it_was(setup: Setup) -> None:
+    with pytest.raises(ClientError) as missing:
+        setup.s3.get_bucket_replication(Bucket=SOURCE)
+    assert code_of(missing) == "ReplicationConfigurationNotFoundError"
+    setup.apply()
+    found = setup.s3.get_bucket_replication(Bucket=SOURCE)["ReplicationConfiguration"]
+    assert found == {"Role": setup.role, "Rules": [setup.rule]}
+    suspend = {"Status": "Suspended"}
+    with pytest.raises(ClientError) as refused:
+        setup.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration=suspend)
+    assert code_of(refused) == "InvalidBucketState"
+    setup.s3.delete_bucket_replication(Bucket=SOURCE)
+    setup.s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration=suspend)
+    with pytest.raises(ClientError) as unversioned:
+        setup.apply()
+    assert code_of(unversioned) == "InvalidRequest"
+    assert message_of(unversioned) == (
+        "Versioning must be 'Enabled' on the bucket to apply a replication configuration"
+    )
+
+
+_SCHEMA = (
+    "for this version of Cross Region Replication configuration schema. Please refer to S3 "
+    "Developer Guide for more information."
+)
+
+
+@pytest.mark.parametrize(
+    ("leave_out", "changes", "code", "words"),
+    [
+        ("Priority", {}, "InvalidRequest", f"Priority must be specified {_SCHEMA}"),
+        (
+            "DeleteMarkerReplication",
+            {},
+            "InvalidRequest",
+            f"DeleteMarkerReplication must be specified {_SCHEMA}",
+        ),
+        ("Filter", {"Prefix": ""}, "InvalidRequest", f"Priority cannot be used {_SCHEMA}"),
+        ("Filter", {}, "MalformedXML", None),
+        (
+            "",
+            {
+                "Filter": {"Tag": {"Key": "a", "Value": "b"}},
+                "DeleteMarkerReplication": {"Status": "Enabled"},
+            },
+            "InvalidRequest",
+            "Delete marker replication is not supported if any Tag filter is specified. Please "
+            "refer to S3 Developer Guide for more information.",
+        ),
+        (
+            "",
+            {"Destination": {"Bucket": "arn:aws:s3:::nowhere-at-all"}},
+            "InvalidRequest",
+            "Destination bucket must exist.",
+        ),
+        (
+            "",
+            {"Destination": {"Bucket": f"arn:aws:s3:::{COPY}"}},
+            "InvalidRequest",
+            "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is enabled.",
+        ),
+        (
+            "SourceSelectionCriteria",
+            {},
+            "InvalidRequest",
+            "SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present.",
+        ),
+    ],
+)
+def test_rules_that_are_none_are_refused(
+    setup: Setup, leave_out: str, changes: dict[str, Any], code: str, words: str | None
+) -> None:
+    rule = {key: value for key, value in setup.rule.items() if key != leave_out} | changes
+    with pytest.raises(ClientError) as refused:
+        setup.configure(rule)
+    assert code_of(refused) == code
+    if words is not None:
+        assert message_of(refused) == words
+
+
+def test_a_destination_without_versioning_is_refused_at_once(setup: Setup) -> None:
+    suspended(setup)
+    with pytest.raises(ClientError) as refused:
+        setup.apply()
+    assert message_of(refused) == "Destination bucket must have versioning enabled."
+
+
+def test_whoever_sets_up_replication_must_be_allowed_to_pass_the_role(
+    aws: cloud.Cloud, setup: Setup
+) -> None:
+    ana = client(aws.session("ana"), "s3", "ana")
+    allowed = [allow("s3:*")]
+
+    def configure() -> None:
+        learners("iam").put_user_policy(
+            UserName="ana", PolicyName="p", PolicyDocument=document(*allowed)
+        )
+        configuration = {"Role": setup.role, "Rules": [setup.rule]}
+        ana.put_bucket_replication(Bucket=SOURCE, ReplicationConfiguration=configuration)
+
+    with pytest.raises(ClientError) as refused:
+        configure()
+    assert code_of(refused) == "AccessDenied"
+    assert "iam:PassRole" in message_of(refused)
+    to_s3 = {"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}}
+    allowed.append(allow("iam:PassRole", setup.role, Condition=to_s3))
+    configure()
+
+
+def test_a_seeded_replication_is_the_same_each_time() -> None:
+    def run() -> tuple[bytes, list[tuple[str, ...]]]:
+        with cloud.running(seed="data at rest") as aws:
+            setup = Setup(aws, learners("s3")).build()
+            setup.apply()
+            setup.put()
+            setup.wait()
+            return bytes(aws.stored("s3", COPY, "k")), aws.trail.events().rows()
+
+    assert run() == run()
