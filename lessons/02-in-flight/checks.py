@@ -102,7 +102,8 @@ def chain(work):
     )
     work.expect(
         certificate.chain,
-        "The server does not send the intermediate along: `.chain` of its certificate is empty.",
+        "The server does not send the intermediate along: `.chain` of its certificate is empty. A CA "
+        "from `root.intermediate(...)` puts itself there.",
     )
     talk = _talk(tls.Client(host, trust=root), certificate)
     refusal = talk.refusal
@@ -125,7 +126,7 @@ _BAD = """def what_is_wrong(certificate, host, root):
 
 @task(
     "judge",
-    minutes=5,
+    minutes=4,
     asks="`what_is_wrong(certificate, host, root)`: good, expired, another name or unknown issuer",
     hints=[
         "A client that trusts the root and asks for the host: what does it say to such a server?",
@@ -260,7 +261,7 @@ _POLICY = """def only_tls(bucket):
 
 @task(
     "policy",
-    minutes=5,
+    minutes=4,
     asks="`only_tls(bucket)`: a bucket policy, as a dictionary",
     hints=[
         "What wins when one policy allows and another denies? And do the two conditions have to hold together?",
@@ -464,7 +465,7 @@ def _open(work, fragment_of, says):
 
 @task(
     "open",
-    minutes=5,
+    minutes=4,
     asks="`open_record(secret, number, header, fragment)`: what was said, as bytes",
     hints=[
         "Which two things come out of the secret, and where does the number come in?",

@@ -74,7 +74,7 @@ found = {
 # %% [markdown]
 # Write a function that judges one: `"good"`, `"expired"`, `"another name"`, or `"unknown issuer"` if the root did not sign it.
 # A handshake is the best judge there is: `tls.converse(client=..., server=tls.Server(certificate))` gives a conversation with
-# `.completed` and `.refusal`, and the refusal has a `.verify_code`.
+# `.completed` and `.refusal`: None if nobody refused, else with a `.verify_code`.
 
 
 # %% task="judge"
