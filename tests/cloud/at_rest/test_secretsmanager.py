@@ -338,6 +338,13 @@ def test_replicas_are_encrypted_under_keys_of_their_own_regions(
     status = {e["Region"]: e for e in manager.describe_secret(SecretId="db")["ReplicationStatus"]}
     assert status["eu-central-1"]["Status"] == "Failed"
     assert status["eu-west-1"]["Status"] == "InSync"
+    manager.remove_regions_from_replication(
+        SecretId="db", RemoveReplicaRegions=["eu-central-1", "eu-west-1"]
+    )
+    with pytest.raises(ClientError) as refused:
+        read(european)
+    assert code_of(refused) == "ResourceNotFoundException"
+    assert read(manager) == "newest"
 
 
 def test_a_promoted_replica_goes_its_own_way(aws: cloud.Cloud, manager: Any) -> None:
