@@ -331,7 +331,7 @@ def refused_by(field):
     try:
         open_message(bytes(changed))
     except Exception as error:
-        return sealed.classify(error, field).check.value
+        return sealed.classify(error, field).check.title
     return "nobody"
 
 
