@@ -308,6 +308,20 @@ def test_a_snapshot_is_the_volume_at_that_moment(
     )
 
 
+def test_a_volume_may_grow_but_not_be_smaller_than_its_snapshot(
+    aws: cloud.Cloud, ec2: Any, volume: str
+) -> None:
+    ec2.modify_volume(VolumeId=volume, Size=2)
+    aws.disk(volume).write(3 << 29, SECRET)
+    snapshot = snapshot_of(ec2, volume)
+    with pytest.raises(ClientError) as refused:
+        ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=snapshot, Size=1)
+    assert code_of(refused) == "InvalidParameterValue"
+    larger = ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=snapshot, Size=3)["VolumeId"]
+    attach(ec2, larger)
+    assert aws.disk(larger).read(3 << 29, len(SECRET)) == SECRET
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
 def test_a_copy_may_have_another_key_and_needs_one_of_its_region(
     aws: cloud.Cloud, ec2: Any, volume: str, key_arn: str, region: str

@@ -116,11 +116,13 @@ def test_only_what_is_committed_is_stored(aws: cloud.Cloud, clinic: str) -> None
     database.execute("UPDATE patients SET note = 'changed'")
     assert aws.stored("rds", clinic).blocks == before.blocks
     database.close()
+    database.close()
     assert recorded(aws, clinic) == FOUND
     database = aws.database(clinic)
     database.execute("UPDATE patients SET note = 'changed'")
     database.commit()
     assert aws.stored("rds", clinic).blocks != before.blocks
+    database.close()
 
 
 @pytest.mark.parametrize("missing", NEEDED)
@@ -177,6 +179,22 @@ def test_a_disabled_key_takes_the_database_away_for_seven_days_and_then_for_good
     with pytest.raises(ClientError) as terminal:
         rds.start_db_instance(DBInstanceIdentifier=clinic)
     assert code_of(terminal) == "InvalidDBInstanceState"
+
+
+def test_what_was_open_when_the_key_was_lost_is_gone_and_not_stored_in_plain(
+    aws: cloud.Cloud, kms: Any, clinic: str, key_arn: str
+) -> None:
+    database = aws.database(clinic)
+    cursor = database.cursor()
+    cursor.execute("INSERT INTO patients VALUES (4712, ?)", [SECRET.decode()])
+    before = aws.stored("rds", clinic).blocks
+    kms.disable_key(KeyId=key_arn)
+    with pytest.raises(sqlite3.OperationalError, match="could not connect"):
+        database.commit()
+    with pytest.raises(sqlite3.ProgrammingError):
+        cursor.execute("SELECT note FROM patients")
+    database.close()
+    assert aws.stored("rds", clinic).blocks == before
 
 
 def status(rds: Any, name: str) -> str:

@@ -127,6 +127,7 @@ class EBS:
         if parameters.get("SnapshotId"):
             snapshot = self._usable(call, parameters["SnapshotId"])
             source = self._of_snapshot(snapshot)
+            _check_size(parameters.get("Size"), snapshot)
         key_id = self._key_for(gateway, call, encrypted, key_id, source)
         volume = moto_ebs.words_of_aws(
             lambda: there.create_volume(
@@ -266,6 +267,7 @@ class EBS:
             raise LookupError("No such device: the volume is not attached to an instance")
         if not volume.attachment.instance.is_running():
             raise LookupError("No such device: the instance is not running")
+        stored.blocks.size = int(volume.size) * _GIB  # ModifyVolume may have made it larger
         attached = self._attached.get(volume_id)
         return stored.blocks, attached.key if attached else None
 
@@ -593,6 +595,20 @@ def _check_sharing(gateway: Gateway, stored: Stored, adds: list[Any]) -> None:
     if key is not None and key.manager == "AWS":
         raise AWSError(
             "OperationNotPermitted", "Encrypted snapshots with EBS default key cannot be shared"
+        )
+
+
+def _check_size(size: int | None, snapshot: Any) -> None:
+    """A volume is not smaller than its snapshot.
+
+    Raises:
+        AWSError: InvalidParameterValue, in words as users report them.
+    """
+    if size is not None and size < snapshot.volume.size:
+        raise AWSError(
+            "InvalidParameterValue",
+            f"Volume of size {size}GB is smaller than snapshot '{snapshot.id}', expect size >= "
+            f"{snapshot.volume.size}GB",
         )
 
 

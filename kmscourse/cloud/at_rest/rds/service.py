@@ -477,7 +477,7 @@ class RDS:
             storage.lost = now
         if storage.lost is None:
             return None if status == "available" else f"{storage.name} is {status}"
-        self._save(storage)
+        self._hang_up(storage)
         storage.opened = None
         days = timedelta(days=int(str(facts.value("RDS-07"))))
         status = TERMINAL if now - storage.lost >= days else RECOVERABLE
@@ -485,6 +485,12 @@ class RDS:
         if resource is not None:
             resource.status = status
         return f"could not connect to {storage.name}: it is {status}"
+
+    def _hang_up(self, storage: Storage) -> None:
+        """End the session to a database that has gone away."""
+        connection = self._sessions.pop(id(storage), None)
+        if connection is not None:
+            connection.end()
 
     def _status(self, storage: Storage) -> str:
         resource = self._resource(storage)
@@ -498,7 +504,7 @@ class RDS:
 
     def _save(self, storage: Storage) -> None:
         connection = self._sessions.get(id(storage))
-        if connection is None or (storage.key is not None and storage.opened is None):
+        if connection is None:
             return
         from kmscourse.cloud.at_rest.rds.session import is_open
 

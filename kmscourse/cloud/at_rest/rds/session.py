@@ -38,8 +38,8 @@ class Connection(sqlite3.Connection):
         self._saved = self._digest(self._image())
 
     def save(self) -> None:
-        """Store what is committed."""
-        if self.in_transaction or self.storage.leader is not None:
+        """Store what is committed, while RDS has its key."""
+        if self.in_transaction or self.storage.leader is not None or not self.storage.usable:
             return
         image = self._image()
         digest = self._digest(image)
@@ -78,9 +78,14 @@ class Connection(sqlite3.Connection):
 
     def close(self) -> None:
         """As in `sqlite3`; what was not committed is lost."""
-        if self.in_transaction:
-            super().rollback()
-        self.save()
+        if is_open(self):
+            if self.in_transaction:
+                super().rollback()
+            self.save()
+        super().close()
+
+    def end(self) -> None:
+        """Close without storing: the database has gone away."""
         super().close()
 
     def _then_save(self, do: Callable[..., Any], *args: Any) -> Any:

@@ -56,6 +56,11 @@ class Storage:
         """The KMS key; None where there is none, or it is AWS's own."""
         return self.key.key_arn if self.key else None
 
+    @property
+    def usable(self) -> bool:
+        """Whether the data key is at hand, where one is needed."""
+        return self.encryption == NONE or self.opened is not None
+
     def image(self, key: bytes | None = None) -> bytes:
         """The database's file, decrypted.
 
@@ -66,11 +71,12 @@ class Storage:
 
     def put(self, image: bytes) -> None:
         """Store the database's file, here and with those that follow."""
+        assert self.usable, "nothing is ever stored without its key"
         self.blocks = Blocks(_SIZE)
         self.blocks.write(self.opened, 0, image)
         self.length = len(image)
         for follower in self.followers:
-            if follower.lost is None:
+            if follower.usable:
                 follower.put(image)
 
     def follow(self, leader: Storage) -> None:
