@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import websocket
 
@@ -185,6 +186,40 @@ def test_published_notebooks_are_read_only_and_a_learner_s_are_not(served: Open)
     )
     assert status == 201
     assert answer["writable"] is True
+
+
+def test_lessons_open_as_if_never_run(served: Open) -> None:
+    """Predict, then run: below a question its answer must not be seen. On disk it stays."""
+    ran = nbformat.v4.new_code_cell("1 + 1", execution_count=7)
+    ran.metadata["execution"] = {"iopub.execute_input": "2026-11-23T20:00:00Z"}
+    ran.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": "2"}, execution_count=7)]
+    whole = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# How many?"), ran])
+    whole.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    (served.home / "my-work").mkdir(exist_ok=True)
+    (served.home / "solutions").mkdir(exist_ok=True)
+    for folder in ("notebooks", "labs", "solutions", "my-work"):
+        file = served.home / folder / "ran.ipynb"
+        nbformat.write(whole, file)
+        before = file.read_bytes()
+        for query in ("", "?type=notebook&hash=1"):
+            status, model = served.get(f"/api/contents/{folder}/ran.ipynb{query}")
+            assert status == 200
+            text, code = model["content"]["cells"]
+            assert (text["source"], code["source"]) == ("# How many?", "1 + 1")
+            if folder == "notebooks":
+                assert code["outputs"] == []
+                assert code["execution_count"] is None
+                assert "execution" not in code["metadata"]
+                assert "widgets" not in model["content"]["metadata"]
+            else:
+                assert code["outputs"][0]["data"] == {"text/plain": "2"}
+                assert code["execution_count"] == 7
+        assert file.read_bytes() == before
+        assert served.get(f"/api/contents/{folder}?content=1")[0] == 200
+        assert served.get(f"/api/contents/{folder}/ran.ipynb?content=0")[1]["content"] is None
+    _, copy = served.get("/api/contents/my-work", "POST", {"copy_from": "my-work/ran.ipynb"})
+    _, model = served.get(f"/api/contents/{copy['path']}")
+    assert model["content"]["cells"][1]["execution_count"] == 7
 
 
 def test_only_this_python_is_offered(served: Open) -> None:
