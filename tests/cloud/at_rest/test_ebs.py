@@ -426,6 +426,25 @@ def test_an_image_has_the_content_and_the_key_of_the_root_volume(
         aws.stored("ebs", root)
 
 
+def test_a_copied_image_may_have_another_key_and_one_of_ones_own_to_be_shared(
+    aws: cloud.Cloud, ec2: Any, key_arn: str
+) -> None:
+    instance = attach_new_instance(ec2)
+    aws.disk(root_of(ec2, instance)).write(0, SECRET)
+    image = ec2.create_image(InstanceId=instance, Name="golden")["ImageId"]
+    copy = {"SourceImageId": image, "SourceRegion": "us-east-1", "Encrypted": True}
+    by_default = ec2.copy_image(Name="default", **copy)["ImageId"]
+    sealed = ec2.copy_image(Name="sealed", KmsKeyId=key_arn, **copy)["ImageId"]
+    share = {"LaunchPermission": {"Add": [{"UserId": snapshot_steps.TARGET}]}}
+    ec2.modify_image_attribute(ImageId=sealed, **share)
+    with pytest.raises(ClientError) as refused:
+        ec2.modify_image_attribute(ImageId=by_default, **share)
+    assert code_of(refused) == "InvalidParameter"
+    made = ec2.run_instances(ImageId=sealed, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    assert aws.disk(root_of(ec2, made)).read(0, len(SECRET)) == SECRET
+    assert aws.stored("ebs", root_of(ec2, made)).key_arn == key_arn
+
+
 def root_of(ec2: Any, instance: str) -> str:
     """The root volume of an instance."""
     mapped = [{"Name": "attachment.instance-id", "Values": [instance]}]

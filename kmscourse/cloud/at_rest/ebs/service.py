@@ -74,6 +74,8 @@ class EBS:
             "ModifySnapshotAttribute": self._share_snapshot,
             "ResetSnapshotAttribute": self._unshare_snapshot,
             "CreateImage": self._create_image,
+            "CopyImage": self._copy_image,
+            "ModifyImageAttribute": self._share_image,
             "GetEbsDefaultKmsKeyId": self._default_key,
             "ModifyEbsDefaultKmsKeyId": self._modify_default_key,
             "ResetEbsDefaultKmsKeyId": self._reset_default_key,
@@ -311,12 +313,12 @@ class EBS:
         self._fill_volume(gateway, call, volume, source, key_id)
         self._unlock(gateway, call, volume_id, instance.id)
 
-    @staticmethod
-    def _root_snapshot(call: Call, instance: Any) -> str | None:
+    def _root_snapshot(self, call: Call, instance: Any) -> str | None:
         """The snapshot behind an image that was made here; AWS's own images are empty."""
         image = moto_ebs.backend(call.account, call.region).amis.get(instance.image_id)
-        made_here = image is not None and image.source_instance_id is not None
-        return str(image.ebs_snapshot.id) if made_here else None
+        if image is None or image.ebs_snapshot.id not in self._stored:
+            return None
+        return str(image.ebs_snapshot.id)
 
     def _stop_instances(self, _: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
         response = ask_moto()
@@ -370,6 +372,48 @@ class EBS:
                 snapshot.volume = there.volumes[root.volume_id]
                 self._take(snapshot)
         return response
+
+    def _copy_image(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
+        """A copy of one's own image, whose snapshot is encrypted as a snapshot's copy is."""
+        parameters = call.parameters
+        response = ask_moto()
+        for image_id in _ids(response, "imageId"):
+            image = moto_ebs.backend(call.account, call.region).amis[image_id]
+            there = moto_ebs.backend(call.account, parameters["SourceRegion"])
+            source = self._of_snapshot(there.amis[parameters["SourceImageId"]].ebs_snapshot)
+            encrypted = bool(parameters.get("Encrypted"))
+            key_id = keys.check_parameters(call, encrypted=encrypted or source.key is not None)
+            key_id = self._key_for(gateway, call, encrypted, key_id, source, same_as_source=False)
+            snapshot = image.ebs_snapshot
+            new = Stored(snapshot.id, call.account, call.region, source.blocks.copy())
+            try:
+                keys.fill(gateway, call, new, source, key_id)
+            except AWSError:
+                image.state = "failed"
+                _fail(snapshot, "Given key ID is not accessible")
+            snapshot.encrypted = key_id is not None
+            snapshot.kms_key_id = new.key.key_arn if new.key else None
+            self._stored[snapshot.id] = new
+        return response
+
+    def _share_image(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
+        """Share an image: not with others while its snapshot is under the AWS managed key."""
+        parameters = call.parameters
+        there = moto_ebs.backend(call.account, call.region)
+        image = there.amis.get(parameters["ImageId"])
+        adds = (parameters.get("LaunchPermission") or {}).get("Add", [])
+        if parameters.get("OperationType") == "add":
+            adds = [*adds, *parameters.get("UserIds", []), *parameters.get("UserGroups", [])]
+        stored = self._stored.get(image.ebs_snapshot.id) if image is not None else None
+        if adds and stored is not None and stored.key is not None:
+            key = infrastructure.key_of(gateway, stored.key.key_arn)
+            if key is not None and key.manager == "AWS":  # AWS's words, as users report them
+                raise AWSError(
+                    "InvalidParameter",
+                    "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify "
+                    "another snapshot.",
+                )
+        return ask_moto()
 
     # --- snapshots -----------------------------------------------------------------------------
 
