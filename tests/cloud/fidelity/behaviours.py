@@ -549,17 +549,6 @@ def signature(w: World) -> bool:
 
 @behaviour(
     "Around KMS",
-    "The trail says which TLS version and cipher a request used",
-    "AWS CloudTrail User Guide, record contents",
-    "tlsDetails is always TLS 1.3: requests do not leave the process.",
-    tried=False,
-)
-def tls_details(w: World) -> bool:
-    return False
-
-
-@behaviour(
-    "Around KMS",
     "What a refused request costs",
     "AWS KMS pricing (does not say)",
     "Every request is on the bill, refused or not: AWS's price page does not tell them apart.",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import moto
 
+from tests.cloud.fidelity import services  # noqa: F401 - enters its probes into the table
 from tests.cloud.fidelity.behaviours import BEHAVIOURS, Behaviour
 from tests.cloud.fidelity.worlds import World, bare_moto, ours
 

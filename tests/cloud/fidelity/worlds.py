@@ -27,19 +27,27 @@ class World:
     """
 
     aws: cloud.Cloud | None
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _clients: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def kms(self, region: str = "us-east-1", user: str = "learner") -> Any:
         """A KMS client of a user; moto does not tell users apart by what they may do with KMS."""
-        if (region, user) not in self._clients:
+        return self.client("kms", region, user)
+
+    def client(
+        self, service: str, region: str = "us-east-1", user: str = "learner", *, tls: bool = True
+    ) -> Any:
+        """A client of a user."""
+        wanted = (service, region, user, str(tls))
+        if wanted not in self._clients:
             known, secret = self._credentials(user)
-            self._clients[region, user] = _SESSION.client(
-                "kms",
+            self._clients[wanted] = _SESSION.client(
+                service,  # type: ignore[call-overload]
                 region_name=region,
                 aws_access_key_id=known,
                 aws_secret_access_key=secret,
+                use_ssl=tls,
             )
-        return self._clients[region, user]
+        return self._clients[wanted]
 
     def _credentials(self, user: str) -> tuple[str, str]:
         if self.aws is not None:

@@ -1,0 +1,202 @@
+"""What AWS does around KMS, each with a probe that runs in either world."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.cloud.fidelity.behaviours import behaviour
+from tests.cloud.fidelity.worlds import World, code
+
+RECORD = b"diagnosis: confidential"
+S3 = "Amazon S3 User Guide"
+
+
+def _sealed_object(w: World) -> str:
+    key, s3 = w.key(), w.client("s3")
+    s3.create_bucket(Bucket="records")
+    s3.put_object(
+        Bucket="records",
+        Key="k",
+        Body=RECORD,
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=key,
+    )
+    return key
+
+
+def _on_disk(w: World) -> bytes:
+    if w.aws is not None:
+        return bytes(w.aws.stored("s3", "records", "k"))
+    from moto.s3.models import s3_backends
+
+    return bytes(s3_backends["123456789012"]["aws"].buckets["records"].keys["k"].value)
+
+
+# Amazon S3
+
+
+@behaviour("Amazon S3", "An object under SSE-KMS lies on the disk as ciphertext", f"{S3}, SSE-KMS")
+def s3_ciphertext(w: World) -> bool:
+    _sealed_object(w)
+    return RECORD not in _on_disk(w)
+
+
+@behaviour("Amazon S3", "It cannot be read while its KMS key is disabled", f"{S3}, SSE-KMS")
+def s3_disabled(w: World) -> bool:
+    key = _sealed_object(w)
+    w.kms().disable_key(KeyId=key)
+    return bool(code(w.client("s3").get_object, Bucket="records", Key="k"))
+
+
+@behaviour("Amazon S3", "A KMS key that does not exist is refused", f"{S3}, SSE-KMS")
+def s3_no_key(w: World) -> bool:
+    s3 = w.client("s3")
+    s3.create_bucket(Bucket="records")
+    missing = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000"
+    return bool(
+        code(
+            s3.put_object,
+            Bucket="records",
+            Key="k",
+            Body=b"x",
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=missing,
+        )
+    )
+
+
+@behaviour(
+    "Amazon S3",
+    "A bucket policy that denies plain HTTP (aws:SecureTransport) does so",
+    f"{S3}, Bucket policy examples",
+)
+def s3_secure_transport(w: World) -> bool:
+    w.client("s3").create_bucket(Bucket="records")
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": ["arn:aws:s3:::records", "arn:aws:s3:::records/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    }
+    w.client("s3").put_bucket_policy(Bucket="records", Policy=json.dumps(policy))
+    plain: Any = w.client("s3", tls=False)
+    secure = w.client("s3").list_objects_v2(Bucket="records")["KeyCount"] == 0
+    return secure and code(plain.list_objects_v2, Bucket="records") == "AccessDenied"
+
+
+@behaviour(
+    "Amazon S3",
+    "Access control lists and Block Public Access have a say",
+    f"{S3}, Access control",
+    "They do not: policies alone decide. Objects made public by an ACL are refused to strangers.",
+    tried=False,
+)
+def s3_acls(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Amazon S3",
+    "How often DSSE-KMS calls KMS",
+    f"{S3}, DSSE-KMS (its pages disagree)",
+    "Two calls for each object, one a layer. Do not take the number to an exam.",
+    tried=False,
+)
+def s3_dsse(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Amazon S3",
+    "A form upload from a browser (POST Object) is accepted",
+    f"{S3}, Browser-based uploads",
+    "It is refused.",
+    tried=False,
+)
+def s3_form(w: World) -> bool:
+    return False
+
+
+# Identity and the trail
+
+
+@behaviour(
+    "Identity and the trail",
+    "Made-up credentials are refused",
+    "AWS General Reference, Signature Version 4",
+)
+def stranger(w: World) -> bool:
+    import boto3
+
+    invented = boto3.Session("AKIAIOSFODNN7EXAMPLE", "secret", region_name="us-east-1")
+    return bool(code(invented.client("kms").list_keys))
+
+
+@behaviour(
+    "Identity and the trail",
+    "A user without any policy may do nothing",
+    "IAM User Guide, Policy evaluation logic",
+)
+def no_policy_no_access(w: World) -> bool:
+    return bool(code(w.client("dynamodb", user="ana").list_tables))
+
+
+@behaviour(
+    "Identity and the trail",
+    "LookupEvents tells who called, what, and with which encryption context",
+    "botocore cloudtrail LookupEvents",
+)
+def lookup_events(w: World) -> bool:
+    key = w.key()
+    w.kms().encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"patient": "4711"})
+    events = w.client("cloudtrail").lookup_events()["Events"]
+    (record,) = (json.loads(e["CloudTrailEvent"]) for e in events if e["EventName"] == "Encrypt")
+    return bool(record["requestParameters"]["encryptionContext"] == {"patient": "4711"})
+
+
+@behaviour(
+    "Identity and the trail",
+    "Every service asks whether the caller may",
+    "IAM User Guide, Policy evaluation logic",
+    "KMS, S3, EC2, RDS, SSM, Secrets Manager, DynamoDB, IAM, STS, CloudTrail, Organizations, ACM "
+    "and Route 53 do. Other services answer everyone.",
+)
+def other_services(w: World) -> bool:
+    return bool(code(w.client("sqs", user="ana").list_queues))
+
+
+@behaviour(
+    "Identity and the trail",
+    "A policy that names a user who does not exist is not saved",
+    "botocore kms PutKeyPolicy",
+    "It is saved, so that a key policy can be written before its users are made.",
+)
+def principal_exists(w: World) -> bool:
+    nobody = {"AWS": "arn:aws:iam::123456789012:user/nobody"}
+    root = {"AWS": "arn:aws:iam::123456789012:root"}
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": nobody, "Action": "kms:Encrypt", "Resource": "*"},
+        ],
+    }
+    return code(w.kms().create_key, Policy=json.dumps(policy)) == (
+        "MalformedPolicyDocumentException"
+    )
+
+
+@behaviour(
+    "Identity and the trail",
+    "Requests through a VPC endpoint are subject to its policy",
+    "AWS KMS Developer Guide, VPC endpoints",
+    "No request comes through an endpoint. `decide` takes an endpoint policy all the same.",
+    tried=False,
+)
+def endpoints(w: World) -> bool:
+    return False
