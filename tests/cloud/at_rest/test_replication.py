@@ -657,6 +657,23 @@ def test_what_failed_is_not_tried_again(setup: Setup) -> None:
     assert setup.status() == "COMPLETED"
 
 
+def test_where_kms_throttles_objects_stay_pending_until_it_has_time(
+    aws: cloud.Cloud, setup: Setup
+) -> None:
+    setup.apply()
+    for name in "abcdef":
+        setup.put(name)
+    aws.quotas.on(symmetric=2)
+    setup.wait()
+    # A HEAD request lets time pass, in which the next ones get their turn.
+    assert setup.status("f") == "PENDING"
+    assert setup.status("a") == "COMPLETED"
+    assert aws.trail.events("Decrypt", user=ROLE, error="ThrottlingException")
+    for _ in range(3):
+        aws.clock.advance(seconds=1)
+    assert [setup.status(name) for name in "abcdef"] == ["COMPLETED"] * 6
+
+
 def test_without_the_configuration_what_waits_fails(setup: Setup) -> None:
     setup.apply()
     setup.plain()

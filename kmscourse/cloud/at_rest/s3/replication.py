@@ -4,7 +4,8 @@ An object that falls under a rule is PENDING when it is written. It is copied on
 clock has moved on by `DELAY`: ``aws.clock.advance(minutes=15)`` lets it happen. Then S3 assumes
 the role of the configuration, reads the source with it, decrypts, encrypts anew for the
 destination and writes the replica; the first thing that is not allowed or not there ends in
-FAILED. KMS hears from the role, so its calls and refusals stand on the trail.
+FAILED, and is not tried again. KMS hears from the role, so its calls and refusals stand on the
+trail. Where KMS throttles, the object stays PENDING until KMS has time.
 
 Sources: Amazon S3 User Guide, "What does Amazon S3 replicate?", "Setting up permissions for live
 replication", "Replicating encrypted objects", "Getting replication status information",
@@ -29,7 +30,7 @@ from kmscourse.cloud.at_rest.s3 import bucket_encryption, permissions
 from kmscourse.cloud.at_rest.s3 import replication_rules as rules
 from kmscourse.cloud.at_rest.s3.choice import Choice
 from kmscourse.cloud.at_rest.s3.data_keys import DataKeys
-from kmscourse.cloud.at_rest.s3.disk import Sealed, find_bucket, tags_of
+from kmscourse.cloud.at_rest.s3.disk import Sealed, find_bucket, find_object, tags_of
 from kmscourse.cloud.at_rest.s3.envelope import SSE_C, SSE_KMS, SSE_S3, seal, unseal
 from kmscourse.cloud.at_rest.s3.replication_events import tell_failure
 from kmscourse.cloud.call import Call
@@ -74,6 +75,10 @@ class _FailedError(Exception):
         self.reason = reason
 
 
+class _ThrottledError(Exception):
+    """KMS has too much to do: the object stays PENDING and is tried again."""
+
+
 @dataclass(slots=True)
 class _Work:
     """One object on its way to one destination."""
@@ -101,7 +106,7 @@ class Replication:
             return
         parameters = call.parameters
         if call.operation in _CREATES:
-            self._notice_object(call, bucket, configuration, bucket.keys[parameters["Key"]])
+            self._notice_object(call, bucket, configuration, find_object(bucket, parameters["Key"]))
         elif call.operation == "DeleteObject" and not parameters.get("VersionId"):
             self._notice_marker(call, bucket, configuration, parameters["Key"])
         elif call.operation == "DeleteObjects":
@@ -117,18 +122,22 @@ class Replication:
             return
         self._waiting = [job for job in self._waiting if job.written + DELAY > now]
         sessions: dict[str, Principal | None] = {}
-        for job in due:
+        for done, job in enumerate(due):
             bucket = find_bucket(job.bucket)
             version = _version(bucket, job)
-            if isinstance(version, FakeDeleteMarker):
-                self._replicate_marker(gateway, sessions, bucket, version)
-            elif version is not None:
-                self._replicate(gateway, sessions, bucket, version, job)
+            try:
+                if isinstance(version, FakeDeleteMarker):
+                    self._replicate_marker(gateway, sessions, bucket, version)
+                elif version is not None:
+                    self._replicate(gateway, sessions, bucket, version, job)
+            except _ThrottledError:
+                self._waiting = due[done:] + self._waiting
+                return
 
     def _notice_object(
         self, call: Call, bucket: Any, configuration: Mapping[str, Any], found: Any
     ) -> None:
-        if _rules_for(configuration, bucket, found):
+        if found is not None and _rules_for(configuration, bucket, found):
             found.replication_status = "PENDING"
             self._waiting.append(_Job(bucket.name, found.name, str(found.version_id), call.time))
 
@@ -176,12 +185,15 @@ class Replication:
                 role = _assume(gateway, sessions, configuration["Role"], bucket)
                 work = _Work(gateway, role, bucket, marker, _destination(bucket, rule), rule)
                 _check_bucket(work)
-                self._need(work, work.destination, "DeleteObject", "s3:ReplicateDelete", "DstDel")
+                delete = _call(work, work.destination, "DeleteObject", {})
+                action = ["s3:ReplicateDelete"]
+                _need_any(work, delete, action, work.destination, "DstDelObjNotPermitted")
             except _FailedError:
                 continue  # a delete marker has no status that could tell
             copy = FakeDeleteMarker(key=marker.key)
             copy._version_id = marker.version_id
             work.destination.keys[marker.name] = copy
+            _record(work, delete)
 
     def _copy(self, work: _Work) -> None:
         """Read the source and write the replica, in the role's name."""
@@ -257,12 +269,6 @@ class Replication:
             raise _refuse(work, write, _of_kms("Dst", error, "DstPutObject"), error) from error
         piece = seal(plaintext, keys, arn, self._random.bytes)
         return Sealed(envelope, [piece], len(plaintext))
-
-    @staticmethod
-    def _need(work: _Work, bucket: Any, operation: str, action: str, reason: str) -> None:
-        call = _call(work, bucket, operation, {})
-        _need_any(work, call, [action], bucket, f"{reason}ObjNotPermitted")
-        _record(work, call)
 
 
 def _rules_for(configuration: Mapping[str, Any], bucket: Any, found: Any) -> list[rules.Rule]:
@@ -428,6 +434,8 @@ def _tags(work: _Work, read: Call) -> dict[str, str]:
 
 
 def _of_kms(side: str, error: AWSError, otherwise: str) -> str:
+    if error.code == "KMS.ThrottlingException":
+        raise _ThrottledError from error
     reason = _OF_KEYS.get(error.code)
     if reason == "KmsKeyNotFound" and side == "Src":
         reason = None  # there is no such reason for the source

@@ -1,8 +1,9 @@
 """Replication rules: PutBucketReplication and which rules an object falls under.
 
 Sources: Amazon S3 API Reference, PutBucketReplication and ReplicationRule; Amazon S3 User Guide,
-"Replication configuration file elements". The words of refusals are AWS's as seen in public bug
-reports, unless marked [inferred].
+"Replication configuration file elements". Of the refusals, those about versioning and about this
+version of the schema are AWS's words as public bug reports quote them; [recall] marks words that
+are remembered, [inferred] words that are ours.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def put(bucket: Any, parameters: Mapping[str, Any], random: Randomness) -> dict[
         raise AWSError("AccessDenied", "Cross-account pass role is not allowed.", 403)
     kept = [{**rule, "ID": rule.get("ID") or random.letters(26).lower()} for rule in rules]
     if len({rule["ID"] for rule in kept}) < len(kept):
-        raise AWSError(
+        raise AWSError(  # [recall], of lifecycle rules
             "InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule"
         )
     if len({_is_latest(rule) for rule in kept}) > 1:
@@ -125,7 +126,7 @@ def keep_versioning(bucket: Any, parameters: Mapping[str, Any]) -> None:
     wanted = (parameters.get("VersioningConfiguration") or {}).get("Status")
     if wanted == "Suspended" and configuration(bucket) is not None:
         raise AWSError(
-            "InvalidBucketState",
+            "InvalidBucketState",  # [recall]
             "A replication configuration is present on this bucket, so the versioning state "
             "cannot be changed.",
             409,
@@ -232,7 +233,7 @@ def _check_form(rule: Rule) -> None:
         if not _is_latest(rule) and rule.get(name) is not None:
             raise _invalid(f"{name} cannot be used{_OF_THIS_VERSION}")
     if _filter(rule)[1] and markers is not None and markers["Status"] == "Enabled":
-        raise _invalid(
+        raise _invalid(  # [recall]
             "Delete marker replication is not supported if any Tag filter is specified. Please "
             "refer to S3 Developer Guide for more information."
         )
@@ -244,7 +245,7 @@ def _check_destination(source: Any, asked: Mapping[str, Any]) -> None:
         raise AWSError("InvalidArgument", "Invalid bucket ARN.")  # [inferred]
     bucket = find_bucket(name[1])
     if bucket is None:
-        raise _invalid("Destination bucket must exist.")
+        raise _invalid("Destination bucket must exist.")  # [recall]
     if bucket is source:
         raise _invalid("Destination bucket cannot be the same as the source bucket.")  # [inferred]
     if not bucket.is_versioned:
@@ -253,13 +254,13 @@ def _check_destination(source: Any, asked: Mapping[str, Any]) -> None:
     if asked.get("AccessControlTranslation") and not account:  # [inferred]
         raise _invalid("Account must be specified if AccessControlTranslation is present.")
     if account and account != bucket.account_id:
-        raise AWSError(
+        raise AWSError(  # [recall]
             "InvalidArgument",
             "The AWS account specified in the <Account> element must match the destination "
             "bucket owner.",
         )
     if asked.get("ReplicationTime") and not asked.get("Metrics"):
-        raise AWSError(
+        raise AWSError(  # [recall]
             "ReplicationParameterValueError",
             "Replication destination must contain both ReplicationTime and Metrics or neither.",
         )
@@ -272,19 +273,19 @@ def _check_encryption(rule: Rule) -> None:
         raise _malformed()
     encryption = rule["Destination"].get("EncryptionConfiguration")
     if encryption is not None and said is None:
-        raise _invalid(
+        raise _invalid(  # [recall]
             "SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present."
         )
     if said == "Enabled" and not replica_key(rule):
-        raise _invalid(
+        raise _invalid(  # [recall]
             "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is enabled."
         )
 
 
 def _check_priorities(rules: Sequence[Rule]) -> None:
     if _is_latest(rules[0]) and len({rule["Priority"] for rule in rules}) < len(rules):
+        # That they have to differ is what users report; the words are [inferred].
         raise _invalid("Rule priority must be unique within a replication configuration.")
-        # The rule is documented; these words are [inferred].
 
 
 def _invalid(message: str) -> AWSError:
