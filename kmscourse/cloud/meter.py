@@ -80,7 +80,11 @@ class Bill(tuple[Line, ...]):
         head = row(("Item", "Quantity", "Price", "Amount"), "th")
         foot = row(("Total", "", "", f"${self.total}"), "th")
         body = "".join(map(row, self.rows()))
-        return f"<table><thead>{head}</thead><tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
+        # The classes keep JupyterLab from reading what is between two dollar signs as a formula.
+        return (
+            f'<table class="tex2jax_ignore mathjax_ignore"><thead>{head}</thead>'
+            f"<tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
+        )
 
 
 @dataclass(frozen=True, slots=True)

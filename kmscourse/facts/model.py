@@ -105,7 +105,11 @@ class Fact:
             heading = "Study notes (out of date or incomplete)" if self.changed else "Study notes"
             rows.append((heading, escape(self.study_notes)))
         body = "".join(f"<dt>{escape(k)}</dt><dd>{v}</dd>" for k, v in rows)
-        return f"<p>{escape(self.statement)} <code>{escape(self.id)}</code></p><dl>{body}</dl>"
+        # The classes keep JupyterLab from reading "$1 or $2" as a formula.
+        return (
+            '<div class="tex2jax_ignore mathjax_ignore">'
+            f"<p>{escape(self.statement)} <code>{escape(self.id)}</code></p><dl>{body}</dl></div>"
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -56,6 +56,8 @@ _EDGES = {
 }
 _FONT = "font-family: var(--jp-content-font-family, system-ui, sans-serif)"
 _CODE_FONT = "font-family: var(--jp-code-font-family, ui-monospace, monospace)"
+_NO_FORMULA = "tex2jax_ignore mathjax_ignore"
+"""Else JupyterLab reads what stands between two dollar signs as a formula, and eats them."""
 _CELL = f"padding: .2em .8em .2em 0; text-align: left; color: {_TEXT}; background: {_GROUND}"
 
 
@@ -373,7 +375,8 @@ def _box(inner: str, label: str, *, state: State | None = None, live: bool = Fal
     edge = _EDGES[state] if state else _LINE
     role = "status" if live else "group"
     return (
-        f'<div role="{role}" aria-label="{escape(label)}" style="{_FONT}; color: {_TEXT}; '
+        f'<div role="{role}" class="{_NO_FORMULA}" aria-label="{escape(label)}" '
+        f'style="{_FONT}; color: {_TEXT}; '
         f"background: {_GROUND}; border: 1px solid {_LINE}; border-left: 6px solid {edge}; "
         f'padding: .6em .9em; margin: .3em 0; line-height: 1.5">{inner}</div>'
     )

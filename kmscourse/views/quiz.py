@@ -215,7 +215,11 @@ class Quiz(View):
 
     def html(self) -> str:
         """The same with the reasons folded away, for pages on which no widget runs."""
-        parts = [f"<h4>{escape(self.title)}</h4>"]
+        # The classes keep JupyterLab from reading "$1 or $2" as a formula.
+        parts = [
+            '<div class="tex2jax_ignore mathjax_ignore">',
+            f"<h4>{escape(self.title)}</h4>",
+        ]
         for number, item in enumerate(self.items, start=1):
             choices = "".join(f"<li>{escape(choice.text)}</li>" for choice in item.choices)
             reasons = "".join(
@@ -234,6 +238,7 @@ class Quiz(View):
             )
         if self._more:
             parts.append(f"<p>{escape(self._more)}</p>")
+        parts.append("</div>")
         return "\n".join(parts)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
