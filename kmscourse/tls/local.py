@@ -53,5 +53,6 @@ class PostQuantum:
 def post_quantum() -> PostQuantum:
     """Ask the local OpenSSL which ML-KEM hybrids it offers."""
     offered = local_client_hello().supported_groups
-    version = ".".join(str(part) for part in ssl.OPENSSL_VERSION_INFO[:3])
+    major, minor, _, patch, _ = ssl.OPENSSL_VERSION_INFO  # 3.0.19 is (3, 0, 0, 19, 0)
+    version = f"{major}.{minor}.{patch}"
     return PostQuantum(tuple(g for g in offered if g in HYBRID_GROUPS), f"OpenSSL {version}")
