@@ -6,7 +6,8 @@ bucket_encryption.py  or else the bucket's default
 data_keys.py          data keys from KMS, from S3's root key, or from you
 envelope.py           AES-256-GCM, and what is kept beside the ciphertext
 disk.py               moto's objects with ciphertext in them; what a thief would find
-replication.py        copies to other buckets: replication_rules.py says what, replication_events.py why not
+replication.py        copies to other buckets, by replication_rules.py
+replication_events.py what it tells of those that failed
 service.py            the sequence
 """
 
