@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore.exceptions import ClientError
 
 from kmscourse.cloud import isolation
@@ -29,6 +31,17 @@ if TYPE_CHECKING:
     from kmscourse.cloud.serving import Server
 
 
+#: Reading a service's model takes botocore most of the time that a first client takes. All
+#: sessions of a process read them once, together.
+_MODELS = botocore.loaders.create_loader()
+
+
+def _botocore_session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", _MODELS)
+    return session
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One AWS account of the simulated AWS."""
@@ -40,6 +53,7 @@ class Account:
         """A boto3 Session for a user or role of this account. See `Cloud.session`."""
         credentials = self.cloud.identity.user_or_role(self.id, name)
         return boto3.Session(
+            botocore_session=_botocore_session(),
             aws_access_key_id=credentials.access_key,
             aws_secret_access_key=credentials.secret_key,
             aws_session_token=credentials.session_token,
@@ -108,7 +122,7 @@ class Cloud:
         learner = self.identity.learner(self.account_id)
         self._environment = isolation.Environment(learner.environment(), self.region)
         isolation.close()
-        boto3.DEFAULT_SESSION = None
+        boto3.DEFAULT_SESSION = boto3.Session(botocore_session=_botocore_session())
 
     def close(self) -> None:
         """Put everything back as it was. `kmscourse.cloud.stop` calls it."""
