@@ -1,7 +1,8 @@
 """Tell "not attempted" from "wrong": is what the learner has still what they were given?
 
 Functions are compared by what they do, instruction by instruction: comments, blank lines and the
-docstring do not count as an attempt. Values are compared with the literal in the stub.
+docstring do not count as an attempt. Where code does nothing, as in the stub, what is written
+decides: `return None` is an attempt. Values are compared with the literal in the stub.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import linecache
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
 Steps = tuple[Any, ...]
+Written = str | None
+"""The statements of a body that say something, or None where they cannot be found."""
 
 
 class Stub:
@@ -21,18 +26,18 @@ class Stub:
 
     def __init__(self, source: str) -> None:
         self._literals: dict[str, object] = {}
-        self._functions: dict[str, Steps] = {}
-        self._classes: dict[str, dict[str, Steps]] = {}
+        self._functions: dict[str, tuple[Steps, Written]] = {}
+        self._classes: dict[str, dict[str, tuple[Steps, Written]]] = {}
         tree = ast.parse(source)
         for node in tree.body:
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
                 self._note_literal(node, node.value)
         for inner in _nested(compile(source, "<stub>", "exec", dont_inherit=True)):
             if any(isinstance(n, ast.ClassDef) and n.name == inner.co_name for n in tree.body):
-                methods = {method.co_name: steps(method) for method in _nested(inner)}
+                methods = {m.co_name: (steps(m), written(m, source)) for m in _nested(inner)}
                 self._classes[inner.co_name] = methods
             else:
-                self._functions[inner.co_name] = steps(inner)
+                self._functions[inner.co_name] = steps(inner), written(inner, source)
 
     def _note_literal(self, node: ast.Assign | ast.AnnAssign, value: ast.expr) -> None:
         try:
@@ -58,16 +63,67 @@ class Stub:
             return _equal(value, self._literals[name])
         if name in self._functions:
             found = _code_of(value)
-            return found is not None and steps(found) == self._functions[name]
+            return found is not None and _alike(found, self._functions[name])
         if name in self._classes and isinstance(value, type):
             methods = {
                 key: _code_of(each)
                 for key, each in type.__dict__["__dict__"].__get__(value).items()
             }
-            return {
-                key: steps(found) for key, found in methods.items() if found is not None
-            } == self._classes[name]
+            theirs = {key: found for key, found in methods.items() if found is not None}
+            known = self._classes[name]
+            return theirs.keys() == known.keys() and all(
+                _alike(found, known[key]) for key, found in theirs.items()
+            )
         return False
+
+
+def silent(source: str) -> set[str]:
+    """The functions in this code that may return nothing: not every way out gives a value."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and not _gives(node)
+    }
+
+
+def _gives(function: ast.FunctionDef) -> bool:
+    values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    given = [
+        value is not None and not (isinstance(value, ast.Constant) and value.value is None)
+        for value in values
+    ]
+    return bool(given) and all(given)
+
+
+def _alike(code: CodeType, known: tuple[Steps, Written]) -> bool:
+    """Whether it does what the stub does, and, where both can be read, says what the stub says."""
+    does, says = known
+    if steps(code) != does:
+        return False
+    theirs = written(code)
+    return theirs is None or says is None or theirs == says
+
+
+def written(code: CodeType, source: str | None = None) -> Written:
+    """What the body of this function says, without what says nothing: docstring, `...`, `pass`.
+
+    `source` is the text that it was compiled from; else it is sought where Python keeps the text of
+    cells and files.
+    """
+    lines = source.splitlines(True) if source else linecache.getlines(code.co_filename)
+    try:
+        block = inspect.getblock(lines[code.co_firstlineno - 1 :])
+        body = ast.parse(textwrap.dedent("".join(block))).body
+    except Exception:  # whatever the text is by now
+        return None
+    if len(body) != 1 or not isinstance(body[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return "" if not body else ast.dump(body[0])
+    return "\n".join(
+        ast.dump(node)
+        for node in body[0].body
+        if not isinstance(node, ast.Pass)
+        and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    )
 
 
 def steps(code: CodeType) -> Steps:

@@ -12,9 +12,10 @@ from typing import Any
 
 from kmscourse.course import Lesson
 from kmscourse.lab import record
-from kmscourse.lab.attempt import Stub
+from kmscourse.lab.attempt import Stub, silent
 from kmscourse.lab.cells import code_cells, solved, stub
 from kmscourse.lab.deadline import TimeUp, limited
+from kmscourse.lab.errors import told, told_with_help
 from kmscourse.lab.panels import (
     Beginning,
     Hint,
@@ -31,7 +32,7 @@ from kmscourse.lab.panels import (
 from kmscourse.lab.pristine import Pristine
 from kmscourse.lab.record import Progress, TaskProgress
 from kmscourse.lab.tasks import Task, load, nearest
-from kmscourse.lab.work import NotThereYet, Work, place, told
+from kmscourse.lab.work import NotThereYet, Work, place
 
 CALLS = 6
 """A whole check may take this many times as long as one call of the learner's code."""
@@ -56,6 +57,8 @@ class Session:
             if cell.task and cell.task not in self._solutions:
                 self._solutions[cell.task] = solved(cell.source)
                 self._stubs[cell.task] = Stub(stub(cell.source))
+        self._asked = dict(task.call for task in self.tasks.values() if task.call)
+        self._silent = {name for each in self._solutions.values() for name in silent(each)}
         self.pristine = _PRISTINE
         self.pristine.note()
 
@@ -174,14 +177,21 @@ class Session:
                 State.NOT_ATTEMPTED,
                 f"Write {task.asks}" + "." * (not task.asks.endswith(".")),
             )
-        state, message, where = self._outcome(task)
-        advice: list[str] = []
+        state, message, where, returned = self._outcome(task)
+        advice = [returned] * bool(returned)
         if state is State.NOT_THERE_YET:
-            advice = [f'Stuck? `lab.hint("{task.name}")`']
+            advice.append(f'Stuck? `lab.hint("{task.name}")`')
         return Report(task.name, task.title, state, message, place=where, advice=advice)
 
-    def _outcome(self, task: Task) -> tuple[State, str, str]:
-        work = Work(self.names, task.seconds, after_call=self.pristine.again)
+    def _outcome(self, task: Task) -> tuple[State, str, str, str]:
+        """The state, what there is to say, where in the cell, and what was returned."""
+        work = Work(
+            self.names,
+            task.seconds,
+            after_call=self.pristine.again,
+            asked=self._asked,
+            silent=self._silent,
+        )
         try:
             with _quiet(), _staying():
                 limited(
@@ -190,22 +200,24 @@ class Session:
                     watches=lambda frame: frame.f_globals is self.names,
                 )
         except NotThereYet as found:
-            return State.NOT_THERE_YET, found.message, found.place
+            return State.NOT_THERE_YET, found.message, found.place, found.returned
         except TimeUp as late:
             where = place(late.__traceback__, self.names)
             message = f"It was stopped after {late.seconds:g} seconds. Does a loop ever end?"
-            return State.NOT_THERE_YET, message, where
+            return State.NOT_THERE_YET, message, where, ""
         except BaseException as raised:
             where = place(raised.__traceback__, self.names)
             if where:
-                return State.NOT_THERE_YET, f"Your code stopped with {told(raised)}.", where
+                stopped = f"Your code stopped with {told_with_help(raised)}"
+                return State.NOT_THERE_YET, stopped, where, ""
             return (
                 State.UNKNOWN,
                 f"The check met something it did not foresee: {told(raised)}. Your answer may be "
                 "unusual, or the check may be wrong.",
                 "",
+                "",
             )
-        return State.DONE, task.why, ""
+        return State.DONE, task.why, "", ""
 
 
 def standings(progress: Progress, open_: dict[str, Session] | None = None) -> Standings:

@@ -59,6 +59,12 @@ class Task:
     also_right: tuple[str, ...] = ()
     seconds: float = SECONDS
 
+    @property
+    def call(self) -> tuple[str, str] | None:
+        """The function that `asks` names, with its parameters: ("seal", "key_id, record")."""
+        found = re.match(r"`?([A-Za-z_]\w*)\(([^()]*)\)", self.asks)
+        return (found[1], found[2]) if found else None
+
 
 _loading: ContextVar[list[Task] | None] = ContextVar("loading", default=None)
 

@@ -7,30 +7,39 @@ import dataclasses
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import CoroutineType, FrameType, TracebackType
+from types import CoroutineType, FrameType, MappingProxyType, TracebackType
 from typing import Any, NoReturn
 
 from kmscourse.lab.deadline import TimeUp, limited
+from kmscourse.lab.errors import code, told, told_with_help
 from kmscourse.lab.showing import kind_of, names_of, shown
 
 _MISSING = object()
 
+NOTHING = "Your function returned nothing. `print` shows a value; `return` hands it back."
+
 
 class NotThereYet(Exception):  # noqa: N818 - it is a finding, not an error
-    """The answer lacks something. The message says what; `place` where in the learner's cell."""
+    """The answer lacks something. The message says what; `place` where in the learner's cell;
+    `returned` what their function gave when it was last called.
+    """
 
-    def __init__(self, message: str, place: str = "") -> None:
+    def __init__(self, message: str, place: str = "", returned: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.place = place
+        self.returned = returned
 
 
 class Work:
     """A learner's work, as a check gets it.
 
     Each method either gives what was asked for or ends the check with a kind message.
+
+    `asked` says how each function is to be called, {"seal": "key_id, record"}; `silent` names
+    those that may return nothing.
     """
 
     def __init__(
@@ -38,10 +47,16 @@ class Work:
         names: Mapping[str, Any],
         seconds: float = 5.0,
         after_call: Callable[[], None] = lambda: None,
+        *,
+        asked: Mapping[str, str] = MappingProxyType({}),
+        silent: Container[str] = (),
     ) -> None:
         self._names = names
         self._seconds = seconds
         self._after_call = after_call
+        self._asked = asked
+        self._silent = silent
+        self._last: tuple[str, object] | None = None
 
     # --- the learner's names -------------------------------------------------------------------
 
@@ -103,6 +118,7 @@ class Work:
         """
         real = getattr(function, "__wrapped__", function) if _is_ours(function) else function
         name = _name(function)
+        self._last = None
         self._fits(real, name, args, kwargs)
         try:
             self._limited(real, args, kwargs)
@@ -131,7 +147,8 @@ class Work:
         except (NotThereYet, TimeUp):
             raise
         except BaseException as raised:
-            raise NotThereYet(f"{message} ({told(raised)})", self._place(raised)) from None
+            message = f"{message} ({told(raised)})"
+            raise NotThereYet(message, self._place(raised), self._returned(message)) from None
 
     # --- judging -------------------------------------------------------------------------------
 
@@ -142,7 +159,7 @@ class Work:
 
     def fail(self, message: str, place: str = "") -> NoReturn:
         """End the check: Not there yet, with this message."""
-        raise NotThereYet(message, place)
+        raise NotThereYet(message, place, self._returned(message))
 
     def holds(self, value: object, secret: bytes | str) -> bool:
         """Whether a secret can be found in a value: in its bytes, its text, Base64 or hex, and in
@@ -165,6 +182,7 @@ class Work:
         kwargs: dict[str, Any],
         returns: type | tuple[type, ...] | None,
     ) -> Any:
+        self._last = None
         self._fits(function, name, args, kwargs)
         try:
             result = self._limited(function, args, kwargs)
@@ -172,7 +190,7 @@ class Work:
             self._too_long(name, late)
         except BaseException as raised:
             raise NotThereYet(
-                f"`{name}` stopped with {told(raised)}.", self._place(raised)
+                f"`{name}` stopped with {told_with_help(raised)}", self._place(raised)
             ) from None
         if type(result) is CoroutineType:
             result.close()
@@ -180,12 +198,28 @@ class Work:
         if result is ...:
             self.fail(f"`{name}` still gives back `...`.")
         if returns is not None and not _is(result, returns):
-            extra = " Is the `return` missing?" if result is None else ""
+            if result is None:
+                self.fail(f"`{name}` should give back {names_of(returns)}. {NOTHING}")
+            self._last = (name, result)
             self.fail(
                 f"`{name}` should give back {names_of(returns)}, but it gives {kind_of(result)}."
-                f"{extra}"
             )
+        self._last = (name, result)
         return result
+
+    def _returned(self, message: str) -> str:
+        """What the learner's function gave at its last call, where the message does not say it."""
+        if self._last is None:
+            return ""
+        name, value = self._last
+        if value is None:
+            return "" if name in self._silent else NOTHING
+        words, kind = shown(value), kind_of(value)
+        if words in message:
+            return ""
+        if words == kind or words.startswith("<"):
+            return "" if kind in message else f"`{name}` returned {kind}."
+        return f"`{name}` returned {kind}: `{_cut(words, 90)}`"
 
     def _limited(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -209,11 +243,13 @@ class Work:
             pass
         else:
             return
-        given = ", ".join([*map(kind_of, args), *(f"{key}=..." for key in kwargs)])
         yours = ", ".join(signature.parameters)
-        self.fail(
-            f"`{name}` is called with ({_cut(given, 200)}), but yours takes ({_cut(yours, 200)})."
-        )
+        if name in self._asked:
+            asked = f"as `{name}({_cut(self._asked[name], 200)})`"
+        else:
+            given = ", ".join([*map(kind_of, args), *(f"{key}=..." for key in kwargs)])
+            asked = f"with ({_cut(given, 200)})"
+        self.fail(f"`{name}` is called {asked}, but yours takes ({_cut(yours, 200)}).")
 
     def _too_long(self, name: str, late: TimeUp) -> NoReturn:
         raise NotThereYet(
@@ -226,30 +262,6 @@ class Work:
 
     def _place(self, raised: BaseException) -> str:
         return place(raised.__traceback__, self._names)
-
-
-def told(raised: BaseException) -> str:
-    """An error in one line: its type and what it says."""
-    name = type(raised).__name__
-    if isinstance(raised, KeyboardInterrupt):
-        return "KeyboardInterrupt: it was interrupted"
-    if isinstance(raised, SystemExit):
-        return "SystemExit: a function should return, not exit"
-    if isinstance(raised, RecursionError):
-        return "RecursionError: it calls itself without end"
-    try:
-        words = " ".join(str(raised)[:2000].split())
-    except BaseException:
-        words = ""
-    return f"{name}: {_cut(words, 300)}" if words else name
-
-
-def code(raised: BaseException) -> str:
-    """The code of a service's error, such as "AccessDeniedException"; else the name of its type."""
-    response = getattr(raised, "response", None)
-    if type(response) is dict and type(response.get("Error")) is dict:
-        return str(response["Error"].get("Code", ""))
-    return type(raised).__name__
 
 
 def place(trace: TracebackType | None, names: Mapping[str, Any]) -> str:

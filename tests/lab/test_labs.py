@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kmscourse import lab
+from kmscourse.lab.attempt import silent
 from kmscourse.lab.cells import code_cells, solved, stub
 from kmscourse.lab.panels import State
 
@@ -41,7 +42,9 @@ def test_a_lab_from_beginning_to_end(notebook: Any, home: Path) -> None:
     report = notebook.run('lab.check("close")')
     assert report.state == WRONG == "not there yet"
     assert report.text == (
-        '△ Close: Not there yet. The message can be read in the box.\n  Stuck? `lab.hint("close")`'
+        "△ Close: Not there yet. The message can be read in the box.\n"
+        "  `close` returned bytes: `b'blood group 0 negative'`\n"
+        '  Stuck? `lab.hint("close")`'
     )
 
     notebook.run(solved(close))
@@ -103,6 +106,9 @@ def test_only_a_change_of_what_the_code_does_is_an_attempt(notebook: Any, home: 
         assert notebook.run('lab.check("double")').state == OPEN, same
     for other in (
         "def double(number):\n    return number",
+        "def double(number):\n    return None",
+        "def double(number):\n    # nothing?\n    return",
+        "double = lambda number: None",
         "def double(number):\n    print()",
         "double = 1",
         "double = None",
@@ -110,6 +116,22 @@ def test_only_a_change_of_what_the_code_does_is_an_attempt(notebook: Any, home: 
     ):
         notebook.run(other)
         assert notebook.run('lab.check("double")').state == WRONG, other
+
+
+def test_returning_nothing_is_an_attempt_and_opens_the_solution(notebook: Any, home: Path) -> None:
+    setup, close, *_ = cells(home)
+    notebook.run(setup)
+    for attempt in ("return None", "print(message)"):
+        notebook.run(f'def close(key, message):\n    """Close it."""\n    {attempt}')
+        report = notebook.run('lab.check("close")')
+        assert report.state == WRONG
+        assert "`print` shows a value; `return` hands it back." in report.text
+    assert notebook.run('lab.solution("close")').code == solved(close)
+
+
+def test_what_may_return_nothing_is_known_from_the_solution() -> None:
+    assert silent("def a():\n    b()\ndef b(x):\n    if x:\n        return None\n    return 1\n"
+                  "def c():\n    return 1\ndef d():\n    return") == {"a", "b", "d"}  # fmt: skip
 
 
 def test_values_and_classes_too_can_be_untouched(notebook: Any, home: Path) -> None:

@@ -73,7 +73,7 @@ def report_of(notebook: Any, cell: str) -> Any:
         ("def double(n):\n    return list(range(10**6))", "[0, 1, 2, 3, … (1,000,000 items)]", ""),
         ("def double(n):\n    yield 6", "It gives <a generator> for 3", ""),
         ("async def double(n):\n    return 6", "is `async`: write a plain `def`", ""),
-        ("def double():\n    return 6", "is called with (an int), but yours takes ()", ""),
+        ("def double():\n    return 6", "is called as `double(number)`, but yours takes ()", ""),
         ("def double(a, b):\n    return 6", "yours takes (a, b)", ""),
         ("def double(n):\n    return ...", "still gives back `...`", ""),
         ("double = 7", "should be a function, but it is an int", ""),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aws_encryption_sdk.exceptions import GenerateKeyError
 from botocore.exceptions import ClientError
+from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,13 +50,98 @@ def test_function() -> None:
     assert says(work.function("twice", returns=bytes), 4) == (
         "`twice` should give back bytes, but it gives an int."
     )
-    assert says(work.function("nothing", returns=bytes)).endswith("Is the `return` missing?")
-    assert "yours takes (x)" in says(work.function("twice"), 1, 2)
+    assert says(work.function("nothing", returns=bytes)) == (
+        "`nothing` should give back bytes. Your function returned nothing. "
+        "`print` shows a value; `return` hands it back."
+    )
     assert "ZeroDivisionError" in says(work.call, lambda: 1 / 0)
 
 
 def denied(code: str = "AccessDeniedException") -> None:
     raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Decrypt")
+
+
+def test_a_call_that_cannot_fit_names_the_parameters_of_the_task() -> None:
+    names = {"encrypt": lambda key_id, text: b""}
+    said = says(Work(names).function("encrypt"), object(), "id", text="x")
+    assert "called with (an object, text (str), text=...), but yours takes (key_id, text)" in said
+    work = Work(names, asked={"encrypt": "kms, key_id, text"})
+    assert says(work.function("encrypt"), object(), "id", "x") == (
+        "`encrypt` is called as `encrypt(kms, key_id, text)`, but yours takes (key_id, text)."
+    )
+
+
+def returned(work: Work, value: Any) -> str:
+    work = Work({"it": lambda: value}, silent=work._silent)
+    work.function("it")()
+    with pytest.raises(NotThereYet) as caught:
+        work.fail("That is not bytes.")
+    with pytest.raises(NotThereYet) as other, work.or_say("It does not open."):
+        _ = {}["nonce"]
+    assert other.value.returned
+    return caught.value.returned
+
+
+def test_what_was_returned_is_shown_beside_what_was_expected() -> None:
+    work = Work({})
+    assert returned(work, "b'Gr'") == """`it` returned text (str): `"b'Gr'"`"""
+    assert returned(work, {"key": b"x"}) == "`it` returned a dict: `{'key': b'x'}`"
+    assert returned(work, Plain(1)) == "`it` returned a Plain."
+    assert returned(work, True) == "`it` returned True."
+    assert len(returned(work, "x" * 10**6)) < 130
+    assert returned(work, None) == (
+        "Your function returned nothing. `print` shows a value; `return` hands it back."
+    )
+
+
+def test_what_was_returned_is_not_said_twice_nor_of_another_call() -> None:
+    work = Work(
+        {"it": lambda: 5, "nothing": lambda: None, "bad": lambda: 1 / 0}, silent={"nothing"}
+    )
+
+    def said(ask: Any, *args: Any, **kwargs: Any) -> str:
+        with pytest.raises(NotThereYet) as caught:
+            ask(*args, **kwargs)
+        return caught.value.returned
+
+    assert said(work.fail, "Before any call.") == ""
+    work.function("it")()
+    assert said(work.fail, "It gives 5, not 6.") == ""
+    assert said(work.expect, False, "Wrong.") == "`it` returned an int: `5`"
+    assert said(work.function("bad")) == ""
+    assert said(work.fail, "Wrong.") == ""
+    work.function("it")()
+    assert said(work.refuses, work.function("it"), says="It must refuse.") == ""
+    work.function("nothing")()  # the task's own solution returns nothing either
+    assert said(work.fail, "Nothing has changed.") == ""
+
+
+def stopped(error: BaseException) -> str:
+    def it() -> None:
+        raise error
+
+    return says(Work({}).call, it)
+
+
+def test_errors_without_words_get_some() -> None:
+    def from_kms(code: str, message: str) -> ClientError:
+        return ClientError({"Error": {"Code": code, "Message": message}}, "Decrypt")
+
+    wordless = stopped(from_kms("InvalidCiphertextException", ""))
+    assert "calling the Decrypt operation. KMS gives no reason." in wordless
+    assert "another encryption context" in wordless
+    assert stopped(InvalidTag()).startswith("`it` stopped with InvalidTag. AES-GCM gives no reason")
+    assert "additional authenticated data" in stopped(InvalidTag())
+    disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
+    assert disabled.endswith("arn:aws:kms:x is disabled.")
+    assert not disabled.endswith("..")
+    assert stopped(ValueError("What is this?")).endswith("ValueError: What is this?")
+
+    denial = GenerateKeyError("Master Key x unable to generate data key")
+    denial.__cause__ = from_kms("AccessDeniedException", "User is not authorized.")
+    said = stopped(denial)
+    assert "unable to generate data key. AWS said: ClientError: An error occurred" in said
+    assert "is not authorized. Without `botocore_session`" in said
 
 
 def test_refuses() -> None:

@@ -1,0 +1,86 @@
+"""An error in one line, and a word of help where the error itself has none.
+
+Some errors are silent on purpose: KMS and AES-GCM do not say why a ciphertext does not open, since
+that would help an attacker. A learner needs to know where to look all the same.
+"""
+
+from __future__ import annotations
+
+LONGEST = 300
+"""Characters of an error's own words that are shown."""
+
+_HELP = {
+    "InvalidCiphertextException": (
+        "KMS gives no reason. The usual ones: another encryption context than at encryption, or a "
+        "ciphertext that was changed, cut or encoded on its way."
+    ),
+    "InvalidTag": (
+        "AES-GCM gives no reason. The usual ones: another key, another nonce, other additional "
+        "authenticated data, or a ciphertext that was changed."
+    ),
+    "InvalidSignature": (
+        "It gives no reason. The usual ones: another key, another message, or a signature that was "
+        "changed or made with another algorithm."
+    ),
+    "GenerateKeyError": "Without `botocore_session` the provider asks AWS as somebody else.",
+    "DecryptKeyError": (
+        "The usual reasons: a provider without `botocore_session`, which asks AWS as somebody "
+        "else, or a message that was sealed under another key."
+    ),
+}
+
+
+def told(raised: BaseException) -> str:
+    """An error in one line: its type and what it says, without the stop at the end."""
+    name = type(raised).__name__
+    if isinstance(raised, KeyboardInterrupt):
+        return "KeyboardInterrupt: it was interrupted"
+    if isinstance(raised, SystemExit):
+        return "SystemExit: a function should return, not exit"
+    if isinstance(raised, RecursionError):
+        return "RecursionError: it calls itself without end"
+    try:
+        words = " ".join(str(raised)[:2000].split()).rstrip(" .:")
+    except BaseException:
+        words = ""
+    if len(words) > LONGEST:
+        words = words[: LONGEST - 1] + "…"
+    return f"{name}: {words}" if words else name
+
+
+def told_with_help(raised: BaseException) -> str:
+    """The same as whole sentences: with what AWS said below it, and what the usual reasons are."""
+    said = told(raised)
+    sentences = [said if said.endswith(("?", "!", "…")) else f"{said}."]
+    below = _from_aws(raised)
+    if below is not None:
+        sentences.append(f"AWS said: {told(below)}.")
+    for each in (raised, below):
+        if each is not None and (help_ := _HELP.get(code(each))):
+            sentences.append(help_)
+            break
+    return " ".join(sentences)
+
+
+def code(raised: BaseException) -> str:
+    """The code of a service's error, such as "AccessDeniedException"; else the name of its type."""
+    response = getattr(raised, "response", None)
+    if type(response) is dict and type(response.get("Error")) is dict:
+        return str(response["Error"].get("Code", ""))
+    return type(raised).__name__
+
+
+def _from_aws(raised: BaseException) -> BaseException | None:
+    """The error of AWS that a library's own error hides, if there is one."""
+    seen: BaseException | None = raised
+    if _is_from_aws(raised) or not type(raised).__module__.startswith("aws_encryption_sdk"):
+        return None
+    for _ in range(10):
+        seen = seen.__cause__ or seen.__context__ if seen else None
+        if seen is not None and _is_from_aws(seen):
+            return seen
+    return None
+
+
+def _is_from_aws(raised: BaseException) -> bool:
+    return type(getattr(raised, "response", None)) is dict
