@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from kmscourse import facts
+from kmscourse.cloud import iam
 from kmscourse.cloud.authorization import MalformedPolicyError, check_lockout, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -36,13 +37,18 @@ def validate_policy(call: Call, key: Key, policy: str) -> None:
     """Refuse a policy that AWS would not save. Source: botocore kms PutKeyPolicy.
 
     Raises:
-        AWSError: ``MalformedPolicyDocumentException`` for a document that is none, or one that
-            would lock its author out, unless BypassPolicyLockoutSafetyCheck says so.
+        AWSError: ``MalformedPolicyDocumentException`` for a document that is none, for one that
+            names a user or role that does not exist (R2.8), or one that would lock its author
+            out, unless BypassPolicyLockoutSafetyCheck says so.
     """
     try:
-        if call.parameters.get("BypassPolicyLockoutSafetyCheck"):
-            parse_policy(policy, "key")
-        else:
+        named = parse_policy(policy, "key").principals
+        if not all(iam.exists(principal) for principal in named):
+            raise AWSError(
+                "MalformedPolicyDocumentException",
+                "Policy contains a statement with one or more invalid principals.",
+            )
+        if not call.parameters.get("BypassPolicyLockoutSafetyCheck"):
             check_lockout(policy, call.caller.arn, key.arn, {"kms:CallerAccount": call.account})
     except MalformedPolicyError as error:
         raise AWSError(error.code, error.message) from error

@@ -174,7 +174,6 @@ def other_services(w: World) -> bool:
     "Identity and the trail",
     "A policy that names a user who does not exist is not saved",
     "botocore kms PutKeyPolicy",
-    "It is saved, so that a key policy can be written before its users are made.",
 )
 def principal_exists(w: World) -> bool:
     nobody = {"AWS": "arn:aws:iam::123456789012:user/nobody"}
