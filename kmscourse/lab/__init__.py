@@ -5,10 +5,11 @@ What a learner writes in a notebook:
     from kmscourse import lab
 
     lab.begin("05-envelopes")   # the tasks, with minutes and what is done
-    lab.check("seal")           # Not attempted yet / Not there yet: ... / Done: ...
+    lab.check("seal")           # Not attempted yet / Not there yet: ... / Done: ...;
+                                # Done before, where the kernel was restarted since
     lab.check()                 # all tasks
     lab.hint("seal")            # the next hint; lab.hint("seal", 2) a given one
-    lab.solution("seal")        # after an attempt
+    lab.solution("seal")        # after an attempt, or the last hint
     lab.progress()              # all lessons
 
 None of these raises into the notebook.

@@ -21,6 +21,9 @@ class State(StrEnum):
     NOT_ATTEMPTED = "not attempted"
     NOT_THERE_YET = "not there yet"
     DONE = "done"
+    DONE_BEFORE = "done before"
+    """It was done once, and the notebook has nothing of it now: the kernel was restarted."""
+
     UNKNOWN = "could not check"
 
     @property
@@ -36,12 +39,14 @@ _WORDS = {
     State.NOT_ATTEMPTED: "Not attempted yet",
     State.NOT_THERE_YET: "Not there yet",
     State.DONE: "Done",
+    State.DONE_BEFORE: "Done before",
     State.UNKNOWN: "Could not check",
 }
 _SIGNS = {
     State.NOT_ATTEMPTED: "○",
     State.NOT_THERE_YET: "△",
     State.DONE: "✓",
+    State.DONE_BEFORE: "✓",
     State.UNKNOWN: "?",
 }
 
@@ -52,6 +57,7 @@ _EDGES = {
     State.NOT_ATTEMPTED: _LINE,
     State.NOT_THERE_YET: "var(--jp-warn-color1, #b26a00)",
     State.DONE: "var(--jp-success-color1, #2e7d32)",
+    State.DONE_BEFORE: _LINE,
     State.UNKNOWN: "var(--jp-error-color1, #c62828)",
 }
 _FONT = "font-family: var(--jp-content-font-family, system-ui, sans-serif)"
@@ -122,11 +128,14 @@ class Report(Panel):
 
 
 class Overview(Panel):
-    """All checks of a lab. Its state is "done" only when every task is done now."""
+    """All checks of a lab. Its state is "done" only when every task is done now; "done before"
+    when each is, or was before the kernel was restarted.
+    """
 
     def __init__(self, title: str, reports: Sequence[Report], notes: Sequence[str] = ()) -> None:
         self.reports = tuple(reports)
         done = [each for each in reports if each.state is State.DONE]
+        before = [each for each in reports if each.state is State.DONE_BEFORE]
         states = {each.state for each in reports}
         if len(done) == len(reports) and reports:
             self.state = State.DONE
@@ -134,10 +143,14 @@ class Overview(Panel):
                 f"All {len(reports)} tasks are done." if len(reports) > 1 else "The task is done."
             )
         else:
-            self.state = (
-                State.NOT_ATTEMPTED if states == {State.NOT_ATTEMPTED} else (State.NOT_THERE_YET)
-            )
-            head = f"{len(done)} of {len(reports)} tasks are done."
+            if states and states <= {State.DONE, State.DONE_BEFORE}:
+                self.state = State.DONE_BEFORE
+            elif states == {State.NOT_ATTEMPTED}:
+                self.state = State.NOT_ATTEMPTED
+            else:
+                self.state = State.NOT_THERE_YET
+            head = f"{len(done) + len(before)} of {len(reports)} tasks are done"
+            head += f", {len(before)} of them before." if before else "."
         rows = [(each.state, each.title, each.message, each.task) for each in reports]
         lines = [f"{title}: {head}"]
         for state, name, message, _ in rows:
@@ -173,8 +186,10 @@ class Row:
 class Beginning(Panel):
     """The tasks of a lab, with their minutes, and which are done."""
 
-    def __init__(self, title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
-        minutes = sum(row.minutes for row in rows)
+    def __init__(
+        self, title: str, rows: Sequence[Row], notes: Sequence[str] = (), *, minutes: int = 0
+    ) -> None:
+        minutes = minutes or sum(row.minutes for row in rows)
         head = f"{title}: {_count(len(rows), 'task')}, about {_count(minutes, 'minute')}"
         lines = [head + "."]
         width = max((len(row.task) for row in rows), default=0)
@@ -226,7 +241,7 @@ class Hint(Panel):
         self._more = more
         head = f"{title}, hint {number} of {len(hints)}"
         self.advice = (
-            f'That was the last hint. After an attempt, `lab.solution("{task}")` shows one answer.'
+            f'That was the last hint. `lab.solution("{task}")` shows one answer.'
             if self.last
             else f'The next one: `lab.hint("{task}")`'
         )

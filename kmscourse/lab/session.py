@@ -70,7 +70,8 @@ class Session:
             Row(t.name, t.title, t.asks, t.minutes, progress.task(self.lesson.name, t.name).done)
             for t in self.tasks.values()
         ]
-        return Beginning(self.lesson.title, rows, [progress.note] * bool(progress.note))
+        notes = [progress.note] * bool(progress.note)
+        return Beginning(self.lesson.title, rows, notes, minutes=self.lesson.minutes.lab)
 
     def check(self, name: object = None) -> Panel:
         if name is not None:
@@ -109,10 +110,11 @@ class Session:
         if task is None:
             return self._no_such(name)
         before = record.read_progress(self.lesson.home).task(self.lesson.name, task.name)
-        if not before.attempts and not before.done:
+        if not (before.attempts or before.done or before.hints >= len(task.hints)):
             return Notice(
                 f"Try {task.title} first: the solution opens after one attempt that you have "
-                f'checked with `lab.check("{task.name}")`. `lab.hint("{task.name}")` helps.'
+                f'checked with `lab.check("{task.name}")`, or after the last hint. '
+                f'`lab.hint("{task.name}")` helps.'
             )
         if task.name not in self._solutions:
             return Notice(f"{task.title} has no written solution.")
@@ -150,9 +152,12 @@ class Session:
         report = self.judge(task)
         if report.state in (State.NOT_ATTEMPTED, State.UNKNOWN):
             known = record.read_progress(self.lesson.home)
-            if known.task(self.lesson.name, task.name).done:
-                report = _with(report, notes=["You had this done before: run its cell again."])
-            return report
+            if not known.task(self.lesson.name, task.name).done:
+                return report
+            if report.state is State.UNKNOWN:
+                return _with(report, notes=["You had this done before."])
+            again = "Run its cell to check again."
+            return Report(task.name, task.title, State.DONE_BEFORE, again)
 
         def attempted(before: TaskProgress) -> TaskProgress:
             done = report.state is State.DONE

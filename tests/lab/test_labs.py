@@ -88,9 +88,13 @@ def test_after_a_restart_any_task_may_be_taken_up(
     assert "✓ close   3 min  Done" in begun.text
     assert begun.text == notebook.run(setup).text
     report = notebook.run('lab.check("close")')
-    assert report.state == OPEN
-    assert "You had this done before: run its cell again." in report.text
+    assert report.state == State.DONE_BEFORE == "done before"
+    assert report.text == "✓ Close: Done before. Run its cell to check again."
     assert notebook.run('lab.check("nonce")').state == OPEN
+    everything = notebook.run("lab.check()")
+    assert everything.state == WRONG
+    assert "1 of 3 tasks are done, 1 of them before." in everything.text
+    assert "✓ Close: Done before. Run its cell to check again." in everything.text
     assert notebook.run(solved(close) + '\n\nlab.check("close")').state == DONE
 
 
@@ -179,6 +183,16 @@ def test_a_solution_opens_after_an_attempt(notebook: Any, home: Path) -> None:
     assert "solution" not in shown.code
     notebook.run(shown.code)
     assert notebook.run('lab.check("close")').state == DONE
+
+
+def test_a_solution_opens_after_the_last_hint_too(notebook: Any, home: Path) -> None:
+    setup, close, *_ = cells(home)
+    notebook.run(setup)
+    for _ in range(2):
+        notebook.run('lab.hint("close")')
+        assert "or after the last hint" in notebook.run('lab.solution("close")').text
+    assert '`lab.solution("close")` shows one answer' in notebook.run('lab.hint("close")').text
+    assert notebook.run('lab.solution("close")').code == solved(close)
 
 
 def test_progress_is_on_disk(notebook: Any, home: Path) -> None:

@@ -107,13 +107,22 @@ def test_a_state_is_told_by_word_and_sign(state: State) -> None:
     others = [other for other in State if other is not state]
     assert report.text == f"{state.sign} Seal: {state.words}."
     assert f"Seal: {state.words}." in Reader(report.html).words
-    assert all(other.sign != state.sign and other.words != state.words for other in others)
+    assert all(other.words != state.words for other in others)
+    assert [s for s in others if s.sign == state.sign] == [
+        {State.DONE: State.DONE_BEFORE, State.DONE_BEFORE: State.DONE}.get(state)
+    ] * (state.sign == "✓")
 
 
 def test_all_done_is_a_matter_of_every_task() -> None:
-    done, open_, wrong, unknown = (
+    done, open_, wrong, unknown, before = (
         Report("a", "A", state)
-        for state in (State.DONE, State.NOT_ATTEMPTED, State.NOT_THERE_YET, State.UNKNOWN)
+        for state in (
+            State.DONE,
+            State.NOT_ATTEMPTED,
+            State.NOT_THERE_YET,
+            State.UNKNOWN,
+            State.DONE_BEFORE,
+        )
     )
     for reports, state in (
         ([done], State.DONE),
@@ -122,6 +131,10 @@ def test_all_done_is_a_matter_of_every_task() -> None:
         ([done, open_], State.NOT_THERE_YET),
         ([done, wrong], State.NOT_THERE_YET),
         ([done, unknown], State.NOT_THERE_YET),
+        ([done, before], State.DONE_BEFORE),
+        ([before, before], State.DONE_BEFORE),
+        ([before, open_], State.NOT_THERE_YET),
+        ([before, wrong, done], State.NOT_THERE_YET),
         ([], State.NOT_THERE_YET),
     ):
         overview = Overview("Envelopes", reports)
@@ -129,6 +142,19 @@ def test_all_done_is_a_matter_of_every_task() -> None:
         assert ("All" in overview.text or "The task is done" in overview.text) == (
             state is State.DONE
         )
+
+
+def test_what_was_done_before_is_counted_and_named() -> None:
+    reports = [Report("a", "A", s) for s in (State.DONE, State.DONE_BEFORE, State.NOT_ATTEMPTED)]
+    assert "2 of 3 tasks are done, 1 of them before." in Overview("Envelopes", reports).text
+    assert "2 of 2 tasks are done, 1 of them before." in Overview("Envelopes", reports[:2]).text
+
+
+def test_a_lab_takes_the_minutes_of_the_index() -> None:
+    rows = [Row("seal", "Seal", "seal", 4, False), Row("open", "Open", "open", 5, False)]
+    assert Beginning("Envelopes", rows, minutes=20).text.startswith(
+        "Envelopes: 2 tasks, about 20 minutes."
+    )
 
 
 CELLS = [
@@ -191,5 +217,6 @@ def test_the_states_of_the_public_face() -> None:
         "not attempted",
         "not there yet",
         "done",
+        "done before",
         "could not check",
     ]
