@@ -6,12 +6,16 @@ It is quick to answer: what takes time to import is imported where it is used.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kmscourse import copies, course
+
+if TYPE_CHECKING:
+    from kmscourse.lab.panels import Standing
 
 START_PAGE = "notebooks/00-start-here.ipynb"
 
@@ -88,8 +92,15 @@ def reset(name: LessonName) -> None:
 
 
 @app.command()
-def progress() -> None:
-    """Show how far you have come."""
+def progress(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[LESSON]", help="For the tasks of one lab.")
+    ] = None,
+) -> None:
+    """Show how far you have come, in all labs or, task by task, in one."""
+    if name is not None:
+        _list_tasks(course.lesson(name))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -107,7 +118,7 @@ def progress() -> None:
             row.lesson, row.title, f"{row.done} of {row.tasks}" if row.tasks else "no lab"
         )
     Console().print(table)
-    todo = next((row.lesson for row in rows if row.done < row.tasks), None)
+    todo = _next_of(rows)
     _say(f"\nNext: course lab {todo}" if todo else "\nAll tasks are done.")
     if kept.note:
         _say(kept.note)
@@ -164,14 +175,28 @@ def _open(path: str, *, port: int | None, browser: bool) -> None:
     try:
         with jupyter.interruptible():
             _say("Starting JupyterLab ...")
-            with jupyter.serving(home, port=free, path=path, browser=browser) as (server, process):
-                _say("The course is open in your browser. If it is not, open this address:")
+            opens = browser and _has_browser()
+            with jupyter.serving(home, port=free, path=path, browser=opens) as (server, process):
+                if opens:
+                    _say("The course is open in your browser. If it is not, open this address:")
+                else:
+                    _say("Open this address in a browser:")
                 _say(f"  {server.url(path)}")
                 _say("To stop: Ctrl-C here. What you write is kept in my-work/.")
                 process.wait()
     except jupyter.Interrupted:
         pass
     _say("The course is closed.")
+
+
+def _has_browser() -> bool:
+    import webbrowser
+
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
 
 
 def _start_page(home: Path) -> str:
@@ -193,12 +218,55 @@ def _list_labs() -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Lab", "What it is about", "Minutes", "Yours"):
         table.add_column(heading)
-    for each in course.lessons():
-        if each.has_lab:
-            yours = _relative(each.work_copy) if each.work_copy.exists() else "not begun"
-            table.add_row(each.name, each.title, str(each.minutes.lab), yours)
+    labs = [each for each in course.lessons() if each.has_lab]
+    if not labs:
+        _say("There is no lab in this course yet.")
+        return
+    for each in labs:
+        yours = _relative(each.work_copy) if each.work_copy.exists() else "not begun"
+        table.add_row(each.name, each.title, str(each.minutes.lab), yours)
     Console().print(table)
-    _say("\nOpen one with: course lab 05-envelopes")
+    _say(f"\nOpen one with: course lab {_next_of(_standing()) or labs[0].name}")
+
+
+def _list_tasks(lesson: course.Lesson) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from kmscourse.lab import read_progress
+    from kmscourse.lab.tasks import load
+
+    if not lesson.has_lab or not lesson.checks.is_file():
+        _say(f"{lesson.name} has no lab, so there are no tasks to count.")
+        return
+    kept = read_progress()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("Task", "Name", "State"):
+        table.add_column(heading)
+    for heading in ("Minutes", "Checked", "Hints"):
+        table.add_column(heading, justify="right")
+    for task in load(lesson.checks):
+        known = kept.task(lesson.name, task.name)
+        state = "Done" if known.done else "Open"
+        counts = map(str, (task.minutes, known.attempts, known.hints))
+        table.add_row(task.title, task.name, state, *counts)
+    _say(f"{lesson.name}: {lesson.title}\n")
+    Console().print(table)
+    _say(f"\nTo go on: course lab {lesson.name}")
+    if kept.note:
+        _say(kept.note)
+
+
+def _standing() -> Sequence[Standing]:
+    from kmscourse.lab import read_progress
+    from kmscourse.lab.session import standings
+
+    return standings(read_progress()).rows
+
+
+def _next_of(rows: Sequence[Standing]) -> str | None:
+    """The first lesson with a task that is not done, or None."""
+    return next((row.lesson for row in rows if row.done < row.tasks), None)
 
 
 def _relative(path: Path) -> str:

@@ -112,6 +112,23 @@ def test_labs_are_listed(run: Any, home: Path) -> None:
     assert "my-work/05-envelopes.ipynb" in run("lab").out
 
 
+def test_what_to_open_next_is_the_same_everywhere(run: Any, home: Path) -> None:
+    begin = home / "lessons" / "00-start-here"
+    begin.mkdir()
+    (begin / "lab.py").touch()
+    shutil.copy(home / "lessons/05-envelopes/checks.py", begin / "checks.py")
+    assert run("lab").out.endswith("Open one with: course lab 00-start-here\n")
+    assert run("progress").out.endswith("Next: course lab 00-start-here\n")
+    for task in ("first", "second"):
+        finish(task, "00-start-here")
+    assert run("lab").out.endswith("Open one with: course lab 05-envelopes\n")
+    assert run("progress").out.endswith("Next: course lab 05-envelopes\n")
+    for task in ("first", "second"):
+        finish(task)
+    assert run("lab").out.endswith("Open one with: course lab 00-start-here\n")
+    assert run("progress").out.endswith("All tasks are done.\n")
+
+
 def test_a_lesson_without_a_lab(run: Any, opened: list[str]) -> None:
     said = run("lab", "00-start-here")
     assert said.code == 1
@@ -175,8 +192,22 @@ def test_a_full_disk_changes_nothing(
 # --- progress -------------------------------------------------------------------------------------
 
 
-def finish(task: str) -> None:
-    record.update("05-envelopes", task, lambda before: replace(before, done=True, attempts=1))
+def finish(task: str, lesson: str = "05-envelopes") -> None:
+    record.update(lesson, task, lambda before: replace(before, done=True, attempts=1))
+
+
+def test_progress_of_one_lesson_is_told_task_by_task(run: Any, home: Path) -> None:
+    finish("first")
+    for name in ("05", "5", "envelopes", "05-envelopes"):
+        said = run("progress", name)
+        assert said.code == 0
+        assert re.search(r"^First +first +Done +1 +1 +0$", said.out, re.MULTILINE)
+        assert re.search(r"^Second +second +Open +1 +0 +0$", said.out, re.MULTILINE)
+        assert said.out.endswith("To go on: course lab 05-envelopes\n")
+    assert "has no lab" in run("progress", "00").out
+    mistyped = run("progress", "05-envelops")
+    assert mistyped.code == 1
+    assert "Did you mean '05-envelopes'?" in mistyped.err
 
 
 def test_progress_counts_what_is_done(run: Any, home: Path) -> None:

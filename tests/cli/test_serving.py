@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +137,32 @@ def test_the_start_page_is_served(served: Open) -> None:
     assert notebook["content"]["cells"][0]["source"] == "# Start here"
 
 
+def test_what_was_not_opened_is_not_said_to_be_open(served: Open) -> None:
+    assert "Open this address in a browser:\n" in served.said
+    assert "in your browser" not in served.said
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_browser_is_only_spoken_of_where_there_is_one(
+    run: Any, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def get() -> None:
+        if not there:
+            raise webbrowser.Error
+
+    @contextlib.contextmanager
+    def serving(home: Path, **options: Any) -> Iterator[Any]:
+        assert options["browser"] is there
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        yield jupyter.Server(1, "t", ended.pid), ended
+
+    monkeypatch.setattr(webbrowser, "get", get)
+    monkeypatch.setattr(jupyter, "serving", serving)
+    said = run("start").out
+    assert ("The course is open in your browser." in said) is there
+    assert ("Open this address in a browser:" in said) is not there
+
+
 def test_a_taken_port_is_told_and_the_next_one_used(served: Open) -> None:
     used = int(re.findall(r"127\.0\.0\.1:(\d+)", served.url)[0])
     assert used != served.taken
@@ -241,7 +269,9 @@ def test_a_terminal_knows_the_command_course(served: Open) -> None:
         http_no_proxy=["127.0.0.1"],
     )
     try:
-        socket_.send(json.dumps(["stdin", 'echo "$((40 + 2)): $(command -v course) :"\r']))
+        socket_.send(
+            json.dumps(["stdin", 'unset HISTFILE; echo "$((40 + 2)): $(command -v course) :"\r'])
+        )
         said = ""
         while not (found := re.search(r"42: (.*?) :", said, re.S)):
             kind, *words = json.loads(socket_.recv())
