@@ -15,7 +15,8 @@ sees the `except:` begin and raises again there, where the same `try` no longer 
 Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead. It is lost
 where a recursion leaves it no room, so there a recursion that swallows its own RecursionError goes
 on. What neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between
-its own instructions only.
+its own instructions only. A deadline around an endless row of short deadlines may take long to be
+heard; checks have a few inside one.
 """
 
 from __future__ import annotations

@@ -218,13 +218,6 @@ def test_one_within_another(by_timer: bool) -> None:
         with pytest.raises(TimeUp):
             limited(outlives_its_outer, 0.02, by_timer=True)
 
-    def forever_of_short_ones() -> None:
-        while True:
-            limited(lambda: None, 60, by_timer=by_timer)
-
-    with pytest.raises(TimeUp):
-        limited(forever_of_short_ones, 0.05, by_timer=by_timer)
-
 
 @pytest.mark.skipif(not timer_works(), reason="no timer here")
 def test_many_deadlines_that_ring_at_any_moment() -> None:
