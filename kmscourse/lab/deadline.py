@@ -12,11 +12,11 @@ exception, and code such as
 swallows it. So the timer repeats, and from its second ring on a trace function comes with it: it
 sees the `except:` begin and raises again there, where the same `try` no longer reaches.
 
-Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead. It is lost
-where a recursion leaves it no room, so there a recursion that swallows its own RecursionError goes
-on. What neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between
-its own instructions only. A deadline around an endless row of short deadlines may take long to be
-heard; checks have a few inside one.
+Elsewhere (Windows, Pyodide, another thread) a trace function watches the clock instead.
+
+What neither can stop is one long call into C, such as `10 ** 10 ** 9`: Python looks up between its
+own instructions only. And nothing is promised for a recursion that swallows its own RecursionError
+at every level, nor for an endless row of short deadlines inside a long one.
 """
 
 from __future__ import annotations

@@ -100,14 +100,6 @@ def generator() -> None:
     sum(numbers())
 
 
-def branches() -> None:
-    """Two to the power of the recursion limit: each level swallows and goes down once more."""
-    try:
-        branches()
-    except:  # noqa: E722
-        branches()
-
-
 def keep_them_all() -> None:
     kept = []
     while True:
@@ -176,14 +168,6 @@ def handled_now() -> BaseException | None:
         raise ValueError
     except ValueError as new:
         return new.__context__
-
-
-@pytest.mark.skipif(not timer_works(), reason="no timer here")
-def test_a_recursion_that_swallows_its_own_end_is_ended() -> None:
-    """A trace function alone cannot: it is lost where the recursion leaves it no room."""
-    with pytest.raises(TimeUp):
-        limited(branches, 0.02)
-    assert handled_now() is None
 
 
 @pytest.mark.parametrize("by_timer", WAYS)
