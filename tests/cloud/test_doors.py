@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import aws_encryption_sdk
 import boto3
 import pytest
 import requests
 import urllib3
+from aws_encryption_sdk.exceptions import DecryptKeyError
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.exceptions import ClientError
@@ -108,3 +111,24 @@ def test_who_am_i(aws: cloud.Cloud) -> None:
     assert analyst["Arn"] == f"arn:aws:iam::{aws.account_id}:user/analyst"
     other = aws.account("222222222222").session("auditor").client("sts").get_caller_identity()
     assert other["Account"] == "222222222222"
+
+
+def test_a_client_inside_the_encryption_sdk_is_decided_like_any_other(
+    aws: cloud.Cloud, kms: Any
+) -> None:
+    logging.getLogger("aws_encryption_sdk").addHandler(logging.NullHandler())
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    sdk = aws_encryption_sdk.EncryptionSDKClient()
+
+    def provider(who: str) -> aws_encryption_sdk.StrictAwsKmsMasterKeyProvider:
+        return aws_encryption_sdk.StrictAwsKmsMasterKeyProvider(
+            key_ids=[arn], botocore_session=aws.session(who)._session
+        )
+
+    sealed, _ = sdk.encrypt(source=b"record", key_provider=provider("learner"))
+    assert sdk.decrypt(source=sealed, key_provider=provider("learner"))[0] == b"record"
+    with pytest.raises(DecryptKeyError):
+        sdk.decrypt(source=sealed, key_provider=provider("analyst"))
+    (event,) = aws.trail.events("Decrypt", user="analyst")
+    assert event["errorCode"] == "AccessDenied"
+    assert "is not authorized to perform: kms:Decrypt" in event["errorMessage"]
