@@ -25,6 +25,9 @@ from kmscourse.authoring.source import Cell
 CELL_SECONDS = 120
 """A cell that runs longer than this stops the build. No cell of a lesson should need a tenth."""
 
+START_SECONDS = 30
+"""A kernel that has not answered by then is given up, and started once more."""
+
 RAISES = "raises-exception"
 
 
@@ -59,7 +62,8 @@ class _Client(NotebookClient):  # type: ignore[misc]
             await self.async_start_new_kernel_client()
             yield
         finally:
-            await self._async_cleanup_kernel()
+            if self.km is not None:  # after a kernel that never answered, nbclient cleans up itself
+                await self._async_cleanup_kernel()
 
     async def _async_poll_kernel_alive(self) -> None:
         """nbclient lets this go on after a cell that is refused, when there is no kernel left."""
@@ -109,20 +113,28 @@ async def execute(
     metadata = dict(notebook.metadata)
     product.path.parent.mkdir(parents=True, exist_ok=True)
     with newcomer(product.lesson.home) as environment, tempfile.TemporaryFile() as stderr:
-        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_ThisPython())
-        client = _Client(
-            notebook,
-            km=manager,
-            timeout=CELL_SECONDS,
-            store_widget_state=False,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": str(product.path.parent)}},
-            on_cell_start=started,
-            on_cell_executed=lambda **_: step(),
-        )
         try:
-            await client.async_execute(env=environment, stderr=stderr)
+            for last in (False, True):
+                client = _Client(
+                    notebook,
+                    km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=_ThisPython()),
+                    timeout=CELL_SECONDS,
+                    startup_timeout=START_SECONDS,
+                    store_widget_state=False,
+                    record_timing=False,
+                    shutdown_kernel="immediate",
+                    resources={"metadata": {"path": str(product.path.parent)}},
+                    on_cell_start=started,
+                    on_cell_executed=lambda **_: step(),
+                )
+                try:
+                    await client.async_execute(env=environment, stderr=stderr)
+                    break
+                except RuntimeError as error:
+                    # Ports are chosen before they are taken: of two kernels that start at once,
+                    # one may find its port gone and never answer. The next has ports of its own.
+                    if last or "Kernel didn't respond" not in str(error):
+                        raise
         except (
             CellExecutionError,
             CellTimeoutError,

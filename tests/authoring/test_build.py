@@ -108,7 +108,7 @@ DEATH = """\
 import os
 import sys
 
-sys.__stderr__.write("the last words")
+print("the last words", file=sys.__stderr__, flush=True)
 os._exit(1)
 """
 
