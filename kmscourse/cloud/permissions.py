@@ -15,6 +15,7 @@ from kmscourse.cloud.authorization import Decision, NamedPolicy, Policies, Reque
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
+from kmscourse.cloud.organization import Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +63,24 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
     Raises:
         RefusedError: with AWS's wording, for the first that is not given.
     """
+    own = organization.membership(call.caller.account) if permissions else None
     for permission in permissions:
+        owner = permission.account or call.account
+        owners = own if owner == call.account else organization.membership(owner)
         decision = decide(
             Request(
                 principal=call.caller.arn,
                 action=permission.action,
                 resource=permission.resource,
-                resource_account=permission.account or call.account,
+                resource_account=owner,
                 context=_global_context(call)
-                | _of_organization(call, permission)
+                | _of_organizations(own, owners)
                 | permission.context
                 | _of_connection(call),
                 session_issuer=call.caller.issuer_arn if call.caller.role_name else None,
                 aws_managed_key=permission.aws_managed_key,
             ),
-            _policies(call, permission),
+            _policies(call.caller, permission, own, owners),
         )
         if not decision.allowed:
             raise RefusedError(permission, decision, _words(decision, permission))
@@ -92,11 +96,10 @@ def _words(decision: Decision, permission: Permission) -> str:
     return decision.message()
 
 
-def _policies(call: Call, permission: Permission) -> Policies:
-    principal = call.caller
+def _policies(
+    principal: Principal, permission: Permission, own: Membership | None, owners: Membership | None
+) -> Policies:
     identity, boundary = _identity_policies(principal)
-    own = organization.membership(principal.account)
-    owners = organization.membership(permission.account or principal.account)
     member = own or owners
     return Policies(
         identity=identity,
@@ -117,13 +120,14 @@ def _of_connection(call: Call) -> dict[str, str | list[str]]:
     return {}
 
 
-def _of_organization(call: Call, permission: Permission) -> dict[str, str | list[str]]:
+def _of_organizations(
+    own: Membership | None, owners: Membership | None
+) -> dict[str, str | list[str]]:
+    """What the caller's organization, and that of the resource's owner, put into the context."""
     context: dict[str, str | list[str]] = {}
-    own = organization.membership(call.caller.account)
     if own is not None:
         context["aws:PrincipalOrgID"] = own.id
         context["aws:PrincipalOrgPaths"] = [own.org_path]
-    owners = organization.membership(permission.account or call.caller.account)
     if owners is not None:
         context["aws:ResourceOrgID"] = owners.id
     return context

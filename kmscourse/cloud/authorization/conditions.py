@@ -136,12 +136,19 @@ def _string_equals(values: Sequence[str], fold: bool) -> Test:
 
 
 def _string_like(values: Sequence[str]) -> Test:
+    return _like(values, compile_tokens)
+
+
+def _like(
+    values: Sequence[str], compiled: Callable[[Sequence[Token]], Callable[[str], bool]]
+) -> Test:
+    """Whether any pattern matches: those without variables are compiled once, here."""
     fixed = []
     templates: list[Template] = []
     for value in values:
         template = parse_template(value, wildcards=True)
         if template is None:
-            fixed.append(compile_tokens(tokens_of(value)))
+            fixed.append(compiled(tokens_of(value)))
         else:
             templates.append(template)
 
@@ -150,7 +157,7 @@ def _string_like(values: Sequence[str]) -> Test:
             return True
         for template in templates:
             tokens = fill(template, request)
-            if tokens is not None and compile_tokens(tokens)(value):
+            if tokens is not None and compiled(tokens)(value):
                 return True
         return False
 
@@ -190,25 +197,7 @@ def _arn_like(values: Sequence[str]) -> Test:
 
         return match
 
-    fixed = []
-    templates: list[Template] = []
-    for value in values:
-        template = parse_template(value, wildcards=True)
-        if template is None:
-            fixed.append(compiled(tokens_of(value)))
-        else:
-            templates.append(template)
-
-    def test(value: str, request: Lookup) -> bool:
-        if any(match(value) for match in fixed):
-            return True
-        for template in templates:
-            tokens = fill(template, request)
-            if tokens is not None and compiled(tokens)(value):
-                return True
-        return False
-
-    return test
+    return _like(values, compiled)
 
 
 def _bool(values: Sequence[str]) -> Test:
