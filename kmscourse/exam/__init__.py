@@ -65,8 +65,9 @@ sources, as_of
 as_of_note
     Where AWS changed: what older study material says, and since when it is different.
 proof
-    Optional: the name of the scenario on the simulator that shows the right options hold and the
-    wrong ones fail.
+    Optional: the name of the scenario in the lesson's `proofs.py` that shows, on the simulator, the
+    right options hold and the wrong ones fail. Each option then has a `case`, a short name that
+    the scenario knows it by. See `kmscourse.exam.proofs`.
 
 Text in which a colon is followed by a space must be quoted or folded (`>`), as always in YAML.
 `python -m kmscourse.exam` runs the checks over all lessons and prints each problem with its file

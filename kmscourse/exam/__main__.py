@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kmscourse.exam import checks
+from kmscourse.exam import checks, proofs
 from kmscourse.exam.questions import BankError, bank
 
 
@@ -15,14 +15,18 @@ def main() -> int:
     except BankError as error:
         print(error)
         return 1
-    problems = checks.everything(questions)
+    problems = (*checks.everything(questions), *proofs.problems(questions))
     for problem in problems:
         print(f"warning: {problem}" if problem.warning else problem)
     for guesser in checks.guessers(questions):
         print(f"Someone who {guesser}.")
     failed = [problem for problem in problems if not problem.warning]
     lessons = {question.lesson for question in questions}
-    print(f"{len(questions)} questions in {len(lessons)} lessons, {len(failed)} problems.")
+    proved = sum(question.proof is not None for question in questions)
+    print(
+        f"{len(questions)} questions in {len(lessons)} lessons, {proved} of them with a proof; "
+        f"{len(failed)} problems."
+    )
     return 1 if failed else 0
 
 

@@ -44,11 +44,15 @@ class _Strict(BaseModel):
 
 
 class Option(_Strict):
-    """One thing that can be chosen, and why it is right or wrong."""
+    """One thing that can be chosen, and why it is right or wrong.
+
+    `case` is what the question's proof calls it; see `kmscourse.exam.proofs`.
+    """
 
     text: Prose
     right: bool
     why: Prose
+    case: Slug | None = None
 
 
 class Question(_Strict):
@@ -121,6 +125,13 @@ class Question(_Strict):
         texts = [option.text.casefold() for option in self.options]
         if len(set(texts)) < len(texts):
             raise ValueError("two options say the same")
+        cases = [option.case for option in self.options if option.case is not None]
+        if self.proof is None and cases:
+            raise ValueError("an option has a `case`, but the question has no `proof`")
+        if self.proof is not None and len(cases) < len(self.options):
+            raise ValueError("the question has a `proof`, so each option needs a `case`")
+        if len(set(cases)) < len(cases):
+            raise ValueError("two options have the same `case`")
         return self
 
 
