@@ -26,6 +26,9 @@ format:      ## put the code into shape
 facts:       ## write docs/facts.md, the prices, limits and dates, from kmscourse/facts
 	@tools/run --dev sh -c 'python -m kmscourse.facts > docs/facts.md'
 
+coverage:    ## write docs/coverage.md, where each bullet of the study notes is taught
+	@tools/run --dev sh -c 'course coverage --page > docs/coverage.md'
+
 environment: ## write environment.yml (conda, Binder) from uv.lock
 	@tools/run --dev python tools/environment.py
 
@@ -35,4 +38,4 @@ clean:       ## remove what the tools made; my-work/ stays
 help:        ## list these
 	@awk -F ': *## ' '/^[a-z]+: *## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-.PHONY: lab test build bench lint types format facts environment clean help
+.PHONY: lab test build bench lint types format facts coverage environment clean help

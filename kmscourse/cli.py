@@ -125,6 +125,45 @@ def progress(
 
 
 @app.command()
+def coverage(
+    page: Annotated[
+        bool, typer.Option("--page", help="Print the page of docs/ instead, in Markdown.")
+    ] = False,
+) -> None:
+    """Show where each bullet of the study notes is shown, practised and asked."""
+    from kmscourse.authoring import curriculum
+    from kmscourse.authoring.problem import BuildError
+
+    home, lessons = course.root(), course.lessons()
+    try:
+        found = curriculum.coverage(home, lessons)
+    except BuildError as error:
+        _complain(error.problem.text(home))
+    if page:
+        typer.echo(curriculum.page(found), nl=False)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("The study notes say")
+    for heading in ("Shown", "Practised", "Asked"):
+        table.add_column(heading, justify="right")
+    for bullet in found.curriculum.notes:
+        places = found.of(bullet)
+        counts = (places.shown, places.practised, places.asked)
+        table.add_row(bullet.says, *(str(len(each)) if each else "not yet" for each in counts))
+    Console().print(table)
+    covered = sum(not found.of(bullet).missing for bullet in found.curriculum.notes)
+    _say(f"\n{covered} of {len(found.curriculum.notes)} are shown, practised and asked.")
+    amiss = found.problems + curriculum.gaps(found, lessons)
+    for problem in amiss:
+        _say(problem.text(home))
+    if amiss:
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is wrong with this installation, and how to mend it."""
     from kmscourse.doctor import examine

@@ -26,7 +26,7 @@ FEWEST_TASKS = 5
 TAGS = frozenset({"raises-exception", "nbval-ignore-output"})
 """The tags that do something here. Any other is a slip of the pen."""
 
-METADATA = frozenset({"tags", "task"})
+METADATA = frozenset({"tags", "task", "shows"})
 
 _NBVAL_COMMENT = re.compile(r"^\s*#\s*((?:NBVAL_|PYTEST_VALIDATE_)[A-Z_]+)\s*$", re.MULTILINE)
 
@@ -83,6 +83,9 @@ def _metadata(path: Path, cell: Cell) -> Iterator[Problem]:
     for tag in sorted(set(cell.tags) - TAGS):
         known = ", ".join(sorted(TAGS))
         yield Problem(path, cell.line, f"the tag {tag!r} does nothing here. Known: {known}.")
+    if cell.shows and not cell.is_code:
+        said = "shows an objective, but only a cell that runs can show one."
+        yield Problem(path, cell.line, said)
 
 
 def _code(path: Path, cell: Cell) -> Iterator[Problem]:

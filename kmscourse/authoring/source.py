@@ -40,6 +40,12 @@ class Cell:
         task = self.metadata.get("task")
         return None if task is None else str(task)
 
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The objectives that this cell shows, from `# %% shows="07.on-demand"` or a list."""
+        shown = self.metadata.get("shows", ())
+        return (shown,) if isinstance(shown, str) else tuple(str(each) for each in shown)
+
     def line_of(self, text: str) -> int:
         """The line of the script on which `text` stands; the cell's own line if nowhere."""
         for offset, line in enumerate(self.source.splitlines(), start=1):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -73,17 +73,6 @@ def exams_exist(questions: Sequence[Question]) -> Iterator[Problem]:
                 yield Problem(
                     question.where, f"{question.id}: {code} is retired; name its follower"
                 )
-
-
-def objectives_exist(
-    questions: Sequence[Question], known: Collection[str] = ()
-) -> Iterator[Problem]:
-    """Every objective is among the known ones. Without known ones, nothing is checked."""
-    for question in questions if known else ():
-        if question.objective not in known:
-            yield Problem(
-                question.where, f"{question.id}: there is no objective {question.objective!r}"
-            )
 
 
 def no_all_of_the_above(questions: Sequence[Question]) -> Iterator[Problem]:

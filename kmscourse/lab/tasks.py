@@ -57,6 +57,7 @@ class Task:
     defines: tuple[str, ...]
     wrong: tuple[Wrong, ...] = ()
     also_right: tuple[str, ...] = ()
+    practises: tuple[str, ...] = ()
     seconds: float = SECONDS
 
     @property
@@ -78,6 +79,7 @@ def task(
     why: str,
     wrong: Sequence[Wrong] = (),
     also_right: Sequence[str] = (),
+    practises: str | Sequence[str] = (),
     title: str | None = None,
     defines: str | Sequence[str] | None = None,
     seconds: float = SECONDS,
@@ -93,6 +95,7 @@ def task(
     - `why`: a word after success on why it matters;
     - `wrong`: the wrong answers that people give, each with its message;
     - `also_right`: other correct answers, each the code of a whole cell;
+    - `practises`: the objectives of `lessons/curriculum.yaml` that it exercises, "07.on-demand";
     - `title`: for the list of tasks; by default the name, "Seal";
     - `seconds`: how long each call of the learner's code may take.
 
@@ -128,6 +131,7 @@ def task(
             defines=tuple(defines),
             wrong=tuple(wrong),
             also_right=tuple(_plain(code) for code in also_right),
+            practises=(practises,) if isinstance(practises, str) else tuple(practises),
             seconds=seconds,
         )
         loading = _loading.get()

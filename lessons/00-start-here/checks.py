@@ -146,6 +146,7 @@ def decrypt(work):
 
 @task(
     "refusal",
+    practises="00.what-is-simulated",
     minutes=2,
     asks="`why_not(kms, ciphertext)`: the error code with which KMS refuses, or `None`",
     hints=[

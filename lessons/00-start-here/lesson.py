@@ -146,7 +146,7 @@ views.Envelope(envelope)
 #
 # Nothing can reach AWS, and nothing can cost money. Try it:
 
-# %%
+# %% shows="00.what-is-simulated"
 import urllib.request
 
 try:
@@ -171,7 +171,7 @@ for lesson in course.lessons():
 # %% [markdown]
 # ## Check yourself
 
-# %%
+# %% shows="00.reading-exam-questions"
 from kmscourse import exam
 
 exam.check_yourself("00-start-here")

@@ -38,6 +38,7 @@ _CHAIN = """def build_chain(host):
 
 @task(
     "chain",
+    practises="02.certificates",
     minutes=3,
     asks="`build_chain(host)`: the root CA and the server's certificate, as a pair",
     hints=[
@@ -126,6 +127,7 @@ _BAD = """def what_is_wrong(certificate, host, root):
 
 @task(
     "judge",
+    practises="02.verification",
     minutes=4,
     asks="`what_is_wrong(certificate, host, root)`: good, expired, another name or unknown issuer",
     hints=[
@@ -261,6 +263,7 @@ _POLICY = """def only_tls(bucket):
 
 @task(
     "policy",
+    practises="02.secure-transport",
     minutes=4,
     asks="`only_tls(bucket)`: a bucket policy, as a dictionary",
     hints=[
@@ -385,6 +388,7 @@ _LEAK = """def what_leaked(capture, pages):
 
 @task(
     "leak",
+    practises="02.what-stays-visible",
     minutes=3,
     asks="`what_leaked(capture, pages)`: a dictionary with `host` and `page`",
     hints=[
@@ -465,6 +469,7 @@ def _open(work, fragment_of, says):
 
 @task(
     "open",
+    practises="02.encrypted-on-the-way",
     minutes=4,
     asks="`open_record(secret, number, header, fragment)`: what was said, as bytes",
     hints=[
@@ -544,6 +549,7 @@ _MUTUAL = """def only_staff(context, staff_ca):
 
 @task(
     "mutual",
+    practises="02.mutual-tls",
     minutes=2,
     asks="`only_staff(context, staff_ca)`: the context, made to demand a certificate",
     hints=[

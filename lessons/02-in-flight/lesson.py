@@ -46,7 +46,7 @@ answer = b"HTTP/1.1 200 OK\r\n\r\ndoxycycline 10 mg, twice a day"
 #
 # First, plain HTTP. You are the *eavesdropper*: you keep a copy of what passes.
 
-# %%
+# %% shows="02.encrypted-on-the-way"
 listener = tls.Eavesdropper()
 tls.converse_in_the_clear(request=request, response=answer, pipe=listener)
 for flight in listener.heard:
@@ -80,7 +80,7 @@ talk.client.received == answer, b"doxycycline" in listener
 #
 # **Predict:** all of it is encrypted now. The forger holds the pipe again. What does the doctor read?
 
-# %%
+# %% shows="02.verification"
 attacked = tls.converse(client=careless, pipe=forger, **said)
 print(attacked.client.received.decode())
 
@@ -140,7 +140,7 @@ root = root.sign(ca_key, algorithm=None)
 # Then the server's certificate. The server makes its own key pair and shows the CA only the public half. The name stands in
 # the *subject alternative name*; clients look nowhere else.
 
-# %%
+# %% shows="02.certificates"
 server_key = ed25519.Ed25519PrivateKey.generate()
 signed = certificate(host, "Clinic CA", server_key.public_key())
 signed = signed.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
@@ -184,7 +184,7 @@ tls.converse(client=client, server=server, **said)
 #
 # **Predict:** which check refuses which?
 
-# %%
+# %% shows=["02.verification", "02.certificates"]
 bad = {
     "self-signed": tls.self_signed(host),
     "another name": ca.issue("pharmacy.example"),
@@ -277,7 +277,7 @@ for record in talk.capture.records:
 # Below is the same conversation. Choose a seat and see what each one can read; open a record with <kbd>Enter</kbd>. Then let
 # the interceptor take the pipe, and switch the check of the certificate off. Each time Python really shakes hands again.
 
-# %%
+# %% shows="02.encrypted-on-the-way"
 from kmscourse import views
 
 views.Wire(talk, interceptor=forger, title="Patient 4711, on the way")
@@ -287,7 +287,7 @@ views.Wire(talk, interceptor=forger, title="Patient 4711, on the way")
 #
 # **Predict:** in TLS 1.3 only the two hellos travel in the clear. Can the eavesdropper tell which site was asked for?
 
-# %%
+# %% shows="02.what-stays-visible"
 talk.capture.client_hello.server_name, answer in talk.capture, b"4711" in talk.capture
 
 # %% [markdown]
@@ -388,7 +388,7 @@ for version in ("TLS 1.2", "TLS 1.3"):
 # %% tags=["nbval-ignore-output"]
 print(tls.post_quantum())
 
-# %%
+# %% shows="02.post-quantum"
 assert talk.group in tls.local_client_hello().supported_groups
 assert tls.post_quantum().offered == ("MLKEM" in talk.group)
 
@@ -407,7 +407,7 @@ facts.get("BAS-07")
 #
 # **Predict:** a client without a certificate comes to a server that demands one.
 
-# %%
+# %% shows="02.mutual-tls"
 strict = tls.Server(ca.issue(host), client_ca=ca)
 talk = tls.converse(client=client, server=strict, **said)
 talk.client.received, [(alert.sender, alert.description) for alert in talk.alerts]
@@ -525,7 +525,7 @@ _ = s3.put_bucket_policy(Bucket="clinic-records", Policy=json.dumps(policy))
 # %% [markdown]
 # **Predict:** the caller is the account's administrator, who may do everything. Once more over plain HTTP:
 
-# %% tags=["raises-exception"]
+# %% shows="02.secure-transport" tags=["raises-exception"]
 plain.get_object(**stored)
 
 # %%
@@ -576,7 +576,7 @@ server.close()
 # A clinic's web site needs a certificate of a CA that every browser knows. **AWS Certificate Manager** (ACM) makes one for a
 # load balancer, a CloudFront distribution or an API. It makes the key pair, too.
 
-# %%
+# %% shows="02.acm"
 acm = boto3.client("acm")
 requested = acm.request_certificate(DomainName=host, ValidationMethod="DNS")
 arn = requested["CertificateArn"]

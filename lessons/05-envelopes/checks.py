@@ -104,6 +104,7 @@ def _policy(*statements):
 
 @task(
     "policy",
+    practises="05.client-or-server",
     minutes=5,
     asks="`records_key_policy(account_id)`: a key policy, as a dictionary",
     hints=[
@@ -218,6 +219,7 @@ _SEAL = """def seal(kms, key_id, record, context):
 
 @task(
     "seal",
+    practises=["05.envelope-by-hand", "05.encryption-context"],
     minutes=5,
     asks="`seal(kms, key_id, record, context)`: a dictionary with `wrapped_key`, `nonce`, `ciphertext`",
     hints=[
@@ -321,6 +323,7 @@ _OPEN = """def open_envelope(kms, envelope, context):
 
 @task(
     "open",
+    practises="05.receiving-client",
     minutes=3,
     asks="`open_envelope(kms, envelope, context)`: the record, as bytes",
     hints=[
@@ -384,6 +387,7 @@ _MOVE = """def move_to(kms, envelope, new_key_id, context):
 
 @task(
     "move",
+    practises="05.envelope-by-hand",
     minutes=3,
     asks="`move_to(kms, envelope, new_key_id, context)`: the envelope under another KMS key",
     hints=[
@@ -451,6 +455,7 @@ def move(work):
 
 @task(
     "two",
+    practises=["05.encryption-sdk", "05.several-wrapping-keys"],
     minutes=2,
     asks="`seal_for_either(record, first, second, context)`: one message that either keyring opens",
     hints=[
@@ -521,6 +526,7 @@ _MANY = """def seal_many(records, key_id, botocore_session, context):
 
 @task(
     "many",
+    practises="05.data-key-caching",
     minutes=4,
     asks="`seal_many(records, key_id, botocore_session, context)`: a list of messages, with few calls to KMS",
     hints=[

@@ -100,7 +100,7 @@ boto3.client("iam").put_user_policy(
 # %% [markdown]
 # **Predict:** the object is encrypted with a KMS key. What does the administrator get?
 
-# %%
+# %% shows="05.client-or-server"
 administrator.client("s3").get_object(Bucket="clinic-records", Key="4711.json")["Body"].read()
 
 # %% [markdown]
@@ -176,7 +176,7 @@ data_key = clinic_kms.generate_data_key(
 # notices any change. The *nonce* is a number used once. The third argument is not hidden, only protected against
 # change; `None` means that there is nothing of that kind.
 
-# %%
+# %% shows="05.envelope-by-hand"
 import os
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -213,7 +213,7 @@ s3.put_object(
 # %% [markdown]
 # **Predict:** the same administrator, the same two permissions, on `Resource: "*"`. What now?
 
-# %%
+# %% shows="05.client-or-server"
 body = administrator.client("s3").get_object(Bucket="clinic-records", Key="4711.envelope")["Body"]
 found = {name: bytes.fromhex(part) for name, part in json.loads(body.read()).items()}
 found == envelope
@@ -243,7 +243,7 @@ except ClientError as error:
 #
 # The clinic opens its own envelope in two steps: unwrap the data key, then decrypt the record.
 
-# %%
+# %% shows="05.receiving-client"
 answer = clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext=context)
 cipher = AESGCM(answer["Plaintext"])
 opened = cipher.decrypt(envelope["nonce"], envelope["ciphertext"], None)
@@ -252,7 +252,7 @@ opened == record
 # %% [markdown]
 # **Predict:** the clinic may decrypt. What if it asks with the context of another patient?
 
-# %% tags=["raises-exception"]
+# %% shows="05.encryption-context" tags=["raises-exception"]
 clinic_kms.decrypt(CiphertextBlob=envelope["wrapped_key"], EncryptionContext={"patient": "4712"})
 
 # %% [markdown]
@@ -287,7 +287,7 @@ keyring = providers.create_aws_kms_keyring(
     CreateAwsKmsKeyringInput(kms_key_id=record_key, kms_client=clinic_kms)
 )
 
-# %%
+# %% shows="05.encryption-sdk"
 message, header = sdk.encrypt(source=record, keyring=keyring, encryption_context=context)
 header.algorithm.name
 
@@ -352,7 +352,7 @@ Counter(refused_by(field) for field in fields)
 # under *both*, to two different records. A **key commitment** closes it. The message carries a value that only
 # the right data key gives; any other key is refused before anything is decrypted.
 
-# %%
+# %% shows="05.key-commitment"
 commitment = next(leaf for leaf in fields if "commitment" in leaf.name.lower())
 commitment.name, len(message[commitment.start : commitment.end])
 
@@ -400,7 +400,7 @@ either = providers.create_multi_keyring(
     CreateMultiKeyringInput(generator=keyring, child_keyrings=[backup])
 )
 
-# %%
+# %% shows="05.several-wrapping-keys"
 for_two, header = sdk.encrypt(source=record, keyring=either, encryption_context=context)
 [len(wrapped.encrypted_data_key) for wrapped in header.encrypted_data_keys]
 
@@ -458,7 +458,7 @@ caching = CachingCryptoMaterialsManager(
 # %% [markdown]
 # **Predict:** a hundred records again, at most a hundred messages for one data key. How many calls?
 
-# %%
+# %% shows="05.data-key-caching"
 before = data_keys_asked_for()
 for _ in range(100):
     sdk.encrypt(source=record, materials_manager=caching, encryption_context=context)
@@ -493,7 +493,7 @@ sealing_s3 = S3EncryptionClient(
     clinic.client("s3"), S3EncryptionClientConfig(keyring=KmsKeyring(clinic_kms, record_key))
 )
 
-# %%
+# %% shows="05.s3-encryption-client"
 sealing_s3.put_object(Bucket="clinic-records", Key="4711.sealed", Body=record)
 sealing_s3.get_object(Bucket="clinic-records", Key="4711.sealed")["Body"].read() == record
 

@@ -29,6 +29,7 @@ FIRST_CODE = "# %%\nanswer = 6 * 7"
     ("file", "old", "new", "said"),
     [
         (LESSON, FIRST_CODE, f"# %%\n{LONG}", f"{LESSON}:6: a code cell has 16 lines"),
+        (LESSON, "[markdown]", '[markdown] shows="a"', f"{LESSON}:1: shows an objective, but only"),
         (LESSON, "# # A heading", "# A heading", f"{LESSON}:1: should begin with a markdown"),
         (LESSON, "# %% [markdown]", "# %%", f"{LESSON}:1: should begin with a markdown"),
         (LESSON, "raises-exception", "raise-exception", ":11: the tag 'raise-exception' does"),

@@ -203,12 +203,6 @@ def test_exams_exist(named: dict[str, list[str]], message: str) -> None:
     assert message in messages(checks.exams_exist, question(exams=named))[0]
 
 
-def test_objectives_exist() -> None:
-    assert not messages(checks.objectives_exist, question())
-    assert not messages(checks.objectives_exist, question(), known={"05.something"})
-    assert messages(checks.objectives_exist, question(), known={"05.else"})
-
-
 @pytest.mark.parametrize(
     "text", ["All of the above", "None of these are right", "Both A and C", "Any of the options"]
 )
