@@ -21,8 +21,9 @@ from kmscourse.cloud.gateway import Gateway
 from kmscourse.cloud.http_door import HTTPDoor
 from kmscourse.cloud.identity import LEARNER, Identity
 from kmscourse.cloud.kms import KMS
-from kmscourse.cloud.meter import Bill, KeyMonths, Meter
+from kmscourse.cloud.meter import KeyMonths, Meter
 from kmscourse.cloud.moto_door import DEFAULT_ACCOUNT, MotoDoor
+from kmscourse.cloud.pricing import Bill, Usage
 from kmscourse.cloud.randomness import Randomness
 from kmscourse.cloud.trail import Trail
 
@@ -74,6 +75,10 @@ class BillingMeter:
         """What everything so far would have cost, of one account or of all."""
         return self._meter.bill(account, now=self._clock.now())
 
+    def usage(self, account: str | None = None) -> Usage:
+        """What that bill is for: how much of each thing that has a price."""
+        return self._meter.usage(account, now=self._clock.now())
+
     def requests(self, kind: str = "kms.request.symmetric") -> int:
         """How many requests of a kind were made, by the names of `kmscourse.facts.prices`."""
         return self._meter.requests(kind)
@@ -99,7 +104,7 @@ class Cloud:
         self.trail = Trail(self.random)
         self._kms = KMS(self.clock, self.random)
         self.quotas = self._kms.quotas
-        meter = Meter(self._key_months)
+        meter = Meter(self._key_months, lambda service: self.gateway.at_rest.standing(service))
         self.meter = BillingMeter(meter, self.clock)
         self.gateway = Gateway(
             clock=self.clock,

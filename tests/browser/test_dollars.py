@@ -12,7 +12,7 @@ SHOW = f"""
 from decimal import Decimal
 from IPython.display import HTML, display
 from kmscourse import facts
-from kmscourse.cloud.meter import Bill, Line
+from kmscourse.cloud.pricing import Bill, Line
 from kmscourse.lab.panels import Notice
 from kmscourse.views.quiz import Choice, Item, Quiz
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kmscourse.cloud.at_rest import secretsmanager, ssm_tiers
 from kmscourse.cloud.at_rest.dynamodb import DynamoDB
 from kmscourse.cloud.at_rest.ebs import EBS
 from kmscourse.cloud.at_rest.rds import RDS
@@ -12,6 +13,7 @@ from kmscourse.cloud.at_rest.s3 import S3
 from kmscourse.cloud.at_rest.secretsmanager import SecretsManager
 from kmscourse.cloud.at_rest.ssm import ParameterStore
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.meter import Standing
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
 from kmscourse.cloud.randomness import Randomness
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Services whose disks are another's.
 _DISKS = {"ebs": "ec2"}
+#: What of a service is paid for by the hour.
+_STANDING = {"secretsmanager": secretsmanager.standing, "ssm": ssm_tiers.standing}
 
 
 class Service(Protocol):
@@ -86,6 +90,10 @@ class AtRest:
         """Let moto answer, and do what moto leaves out."""
         service = self._services.get(call.service)
         return service.perform(gateway, call, ask_moto) if service else ask_moto()
+
+    def standing(self, service: str) -> Iterable[Standing]:
+        """What stands in a service and is paid for by the hour; for some there is nothing."""
+        return _STANDING[service]() if service in _STANDING else ()
 
     def stored(self, service: str, *where: str, **named: Any) -> Any:
         """What lies on the disk of a service.

@@ -28,7 +28,7 @@ from moto.core.exceptions import ServiceException
 from moto.ssm.models import Parameter, ssm_backends
 
 from kmscourse import facts
-from kmscourse.cloud.at_rest import sealing
+from kmscourse.cloud.at_rest import sealing, ssm_tiers
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.kms.ciphertext import Blob
@@ -156,16 +156,22 @@ class ParameterStore:
         self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
     ) -> dict[str, Any] | Response:
         """Carry out a call that was found to be allowed."""
+        advanced = ssm_tiers.touched(call)  # what is deleted is not there afterwards
         token = self._now.set((gateway, call))
+        answer: dict[str, Any] | Response | None = None
         try:
             if call.operation == "PutParameter":
                 _prepare(call)
             if call.operation == "GetParameters":
-                return _get_parameters(gateway, call)
-            if str(call.parameters.get("Name", "")).startswith(_SECRETS):
-                return {"Parameter": _get_secret(gateway, call, str(call.parameters["Name"]))}
-            return ask_moto()
+                answer = _get_parameters(gateway, call)
+            elif str(call.parameters.get("Name", "")).startswith(_SECRETS):
+                answer = {"Parameter": _get_secret(gateway, call, str(call.parameters["Name"]))}
+            else:
+                answer = ask_moto()
+            return answer
         finally:
+            advanced |= ssm_tiers.touched(call, answer)
+            call.noted["advanced_parameters"] = len(advanced)
             self._now.reset(token)
             if call.operation == "PutParameter":
                 _forget_empty(call)

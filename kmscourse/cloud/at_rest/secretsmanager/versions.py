@@ -6,11 +6,12 @@ what is `Kept`: moto never sees a value.
 moto's names that this stands on, all in ``moto.secretsmanager.models``: ``FakeSecret``
 (``versions``, ``default_version_id``, ``kms_key_id``, ``create_replicas``, ``replicas``,
 ``rotation_*``, ``to_dict``), ``ReplicaSecret`` (``source``, ``config``, ``has_replica``),
-``SecretsStore`` and ``secretsmanager_backends``.
+``is_deleted``, ``SecretsStore`` and ``secretsmanager_backends``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 from kmscourse.cloud.at_rest import sealing
 from kmscourse.cloud.at_rest.sealing import Sealed
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.meter import Standing
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 
@@ -158,3 +160,15 @@ def stored(secret_id: str, version: str | None) -> StoredSecret:
                 if by_name or secret.arn == secret_id:
                     return look(secret, region, version or CURRENT)
     raise KeyError(f"There is no secret {secret_id}.")
+
+
+def standing() -> Iterator[Standing]:
+    """The secrets that are paid for: replicas too, but none that is marked for deletion.
+
+    Source: facts PRI-12 and PRI-14.
+    """
+    for account, regions in secretsmanager_backends.items():
+        for backend in regions.values():
+            for secret in backend.secrets.values():
+                if not secret.is_deleted():
+                    yield Standing("secretsmanager.secret.month", account, secret.arn)
