@@ -2,6 +2,7 @@
 
 ``DecisionView``: who may, and why: a decision, with policies that can be changed.
 ``Envelope``: a sealed message, opened layer by layer.
+``RotationTimeline``: keys over the years, what opens which ciphertext, and the cost.
 ``Wire``: a TLS conversation, record by record, from three seats.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from kmscourse.views.decision import DecisionView
 from kmscourse.views.envelope import Answer, Envelope
+from kmscourse.views.rotation import RotationTimeline
 from kmscourse.views.wire import Wire
 
-__all__ = ["Answer", "DecisionView", "Envelope", "Wire"]
+__all__ = ["Answer", "DecisionView", "Envelope", "RotationTimeline", "Wire"]
