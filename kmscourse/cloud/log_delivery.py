@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
-from moto.cloudtrail.models import cloudtrail_backends
 
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -114,7 +114,10 @@ class LogDelivery:
 
 
 def _logging_trails() -> Iterator[Any]:
-    for regions in list(cloudtrail_backends.values()):
+    cloudtrail = sys.modules.get("moto.cloudtrail.models")
+    if cloudtrail is None:  # moto loads it with the first call, and before that there is no trail
+        return
+    for regions in list(cloudtrail.cloudtrail_backends.values()):
         for backend in list(regions.values()):
             yield from (t for t in backend.trails.values() if t.status.is_logging)
 

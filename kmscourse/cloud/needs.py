@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from moto.secretsmanager.models import secretsmanager_backends
-
 from kmscourse.cloud import moto_door
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.permissions import Permission
@@ -157,6 +155,8 @@ def _secret_arn(call: Call, name: str) -> str:
 
 
 def _secret(account: str, region: str, named: str) -> Any:
+    from moto.secretsmanager.models import secretsmanager_backends  # loaded with its first call
+
     backends = secretsmanager_backends[_account(named) or account]
     if region not in backends:
         return None

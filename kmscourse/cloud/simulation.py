@@ -14,7 +14,6 @@ import botocore.session
 from botocore.exceptions import ClientError
 
 from kmscourse.cloud import isolation
-from kmscourse.cloud.at_rest.ebs import Disk
 from kmscourse.cloud.authorization import Decision
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.gateway import Gateway
@@ -28,6 +27,7 @@ from kmscourse.cloud.randomness import Randomness
 from kmscourse.cloud.trail import Trail
 
 if TYPE_CHECKING:
+    from kmscourse.cloud.at_rest.ebs import Disk
     from kmscourse.cloud.at_rest.rds.session import Connection
     from kmscourse.cloud.serving import Server
 
@@ -121,7 +121,6 @@ class Cloud:
     def open(self) -> None:
         """Stand between boto3 and the world. `kmscourse.cloud.start` calls it."""
         self._default_session = boto3.DEFAULT_SESSION
-        self.gateway.at_rest.open()
         self._door.open()
         self._http_door.open()
         learner = self.identity.learner(self.account_id)

@@ -1,17 +1,15 @@
-"""Data at rest: what the services around KMS add to moto's answers. One part a service."""
+"""Data at rest: what the services around KMS add to moto's answers. One part a service.
+
+A service is loaded when it is first called: with moto's part of it that takes up to half a second,
+and most notebooks need two or three.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from kmscourse.cloud.at_rest import secretsmanager, ssm_tiers
-from kmscourse.cloud.at_rest.dynamodb import DynamoDB
-from kmscourse.cloud.at_rest.ebs import EBS
-from kmscourse.cloud.at_rest.rds import RDS
-from kmscourse.cloud.at_rest.s3 import S3
-from kmscourse.cloud.at_rest.secretsmanager import SecretsManager
-from kmscourse.cloud.at_rest.ssm import ParameterStore
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.meter import Standing
 from kmscourse.cloud.permissions import Permission
@@ -19,22 +17,33 @@ from kmscourse.cloud.protocol import Response
 from kmscourse.cloud.randomness import Randomness
 
 if TYPE_CHECKING:
+    from kmscourse.cloud.at_rest.ebs import EBS
+    from kmscourse.cloud.at_rest.rds import RDS
+    from kmscourse.cloud.at_rest.s3 import S3
     from kmscourse.cloud.gateway import Gateway
+
+#: The module and the class of each service, by its name in botocore.
+_PARTS = {
+    "ec2": ("ebs", "EBS"),
+    "rds": ("rds", "RDS"),
+    "s3": ("s3", "S3"),
+    "ssm": ("ssm", "ParameterStore"),
+    "secretsmanager": ("secretsmanager", "SecretsManager"),
+    "dynamodb": ("dynamodb", "DynamoDB"),
+}
 
 #: Services whose disks are another's.
 _DISKS = {"ebs": "ec2"}
-#: What of a service is paid for by the hour.
-_STANDING = {"secretsmanager": secretsmanager.standing, "ssm": ssm_tiers.standing}
 
 
 class Service(Protocol):
     """A service that moto answers, and that is completed here."""
 
     def open(self) -> None:
-        """Called when the simulated AWS starts, before moto does."""
+        """Called when the service is first needed, before moto's part of it is asked."""
 
     def close(self) -> None:
-        """Called when it has stopped, and moto with it: leave moto as it was."""
+        """Called when the simulated AWS has stopped: leave moto as it was."""
 
     def needs(self, call: Call) -> list[Permission]:
         """The permissions that a call needs."""
@@ -53,47 +62,53 @@ class AtRest:
     """The services around KMS, of one simulated AWS."""
 
     def __init__(self, random: Randomness) -> None:
-        self.ebs = EBS()
-        self.rds = RDS(random)
-        self._s3 = S3(random)
-        self._services: dict[str, Service] = {
-            "ec2": self.ebs,
-            "rds": self.rds,
-            "s3": self._s3,
-            "ssm": ParameterStore(random),
-            "secretsmanager": SecretsManager(random),
-            "dynamodb": DynamoDB(random),
-        }
+        self._random = random
+        self._services: dict[str, Service] = {}
 
-    def open(self) -> None:
-        """Let every service store ciphertext from now on."""
-        for service in self._services.values():
-            service.open()
+    @property
+    def ebs(self) -> EBS:
+        """Amazon EBS."""
+        return cast("EBS", self._service("ec2"))
+
+    @property
+    def rds(self) -> RDS:
+        """Amazon RDS and Aurora."""
+        return cast("RDS", self._service("rds"))
 
     def close(self) -> None:
         """Leave moto as it was found."""
         for service in reversed(list(self._services.values())):
             service.close()
+        self._services.clear()
 
     def catch_up(self, gateway: Gateway) -> None:
         """Let happen what has fallen due: the replication of S3 objects."""
-        self._s3.catch_up(gateway)
+        if "s3" in self._services:
+            cast("S3", self._services["s3"]).catch_up(gateway)
 
     def needs(self, call: Call) -> list[Permission]:
         """The permissions a call to a service needs; none for services not decided about yet."""
-        service = self._services.get(call.service)
+        service = self._service(call.service)
         return service.needs(call) if service else []
 
     def perform(
         self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
     ) -> dict[str, Any] | Response:
         """Let moto answer, and do what moto leaves out."""
-        service = self._services.get(call.service)
+        service = self._service(call.service)
         return service.perform(gateway, call, ask_moto) if service else ask_moto()
 
     def standing(self, service: str) -> Iterable[Standing]:
         """What stands in a service and is paid for by the hour; for some there is nothing."""
-        return _STANDING[service]() if service in _STANDING else ()
+        if service == "secretsmanager" and service in self._services:
+            from kmscourse.cloud.at_rest.secretsmanager import standing
+
+            return standing()
+        if service == "ssm" and service in self._services:
+            from kmscourse.cloud.at_rest.ssm_tiers import standing
+
+            return standing()
+        return ()
 
     def stored(self, service: str, *where: str, **named: Any) -> Any:
         """What lies on the disk of a service.
@@ -101,7 +116,18 @@ class AtRest:
         Raises:
             ValueError: for a service whose disk cannot be shown, with those that can.
         """
-        service = _DISKS.get(service, service)
-        if service not in self._services:
-            raise ValueError(f"Whose disk? One of: {', '.join(self._services)}; not {service!r}.")
-        return self._services[service].stored(*where, **named)
+        found = self._service(_DISKS.get(service, service))
+        if found is None:
+            raise ValueError(f"Whose disk? One of: {', '.join(_PARTS)}; not {service!r}.")
+        return found.stored(*where, **named)
+
+    def _service(self, name: str) -> Service | None:
+        """A service by its name in botocore, open; None for one that moto answers alone."""
+        if name not in self._services:
+            if name not in _PARTS:
+                return None
+            module, part = _PARTS[name]
+            service: Service = getattr(import_module(f"{__name__}.{module}"), part)(self._random)
+            service.open()
+            self._services[name] = service
+        return self._services[name]

@@ -27,6 +27,7 @@ from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
+from kmscourse.cloud.randomness import Randomness
 
 if TYPE_CHECKING:
     from kmscourse.cloud.gateway import Gateway
@@ -52,7 +53,7 @@ class _Attached:
 class EBS:
     """Volumes and snapshots of every account and Region, around moto."""
 
-    def __init__(self) -> None:
+    def __init__(self, _: Randomness) -> None:
         self._stored: dict[str, Stored] = {}
         self._attached: dict[str, _Attached] = {}
         self._settings: dict[tuple[str, str], Settings] = {}
