@@ -11,6 +11,7 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from kmscourse.authoring.numbers import unsourced
 from kmscourse.authoring.problem import BuildError, Problem
 from kmscourse.authoring.products import marker_problem
 from kmscourse.authoring.source import Cell, read_cells
@@ -46,6 +47,7 @@ def problems(lesson: Lesson) -> list[Problem]:
             found.append(error.problem)
             continue
         found += _script(source, cells)
+        found += _sourced(source, cells)
         if source == lesson.lab_source:
             found += _lab(lesson, cells)
         else:
@@ -74,6 +76,12 @@ def _script(path: Path, cells: list[Cell]) -> Iterator[Problem]:
         if cell.is_code:
             yield from _code(path, cell)
             yield from _ignored(path, cell, following)
+
+
+def _sourced(path: Path, cells: list[Cell]) -> Iterator[Problem]:
+    for line, quantity in unsourced(cells):
+        said = f"{quantity!r} is in no fact of kmscourse.facts: add it there, with its source."
+        yield Problem(path, line, said)
 
 
 def _metadata(path: Path, cell: Cell) -> Iterator[Problem]:

@@ -701,7 +701,7 @@ found["Status"], found["RenewalSummary"]["RenewalStatus"]
 # | Server-side encryption protects the object | Not on its way. But for SSE-KMS, and for keys of your own (SSE-C), S3 insists on TLS (`BAS-06`) |
 # | `aws:SecureTransport` in a bucket policy | Still the answer to "enforce encryption in transit". A Deny with `false`, not an Allow with `true` |
 # | ACM private keys can never be exported | Public ones from June 17, 2025 on, if requested so; private ones all along |
-# | ACM certificates last 13 months, renewed 60 days ahead | Public ones 198 days since February 2026, renewed 45 days ahead. The exam asks *whether*, rarely *when* |
+# | ACM certificates last 13 months, renewed 60 days ahead | Public ones 198 days since February 2026 (`ACM-01`), renewed weeks ahead; on how many, articles disagree (`ACM-03`). The exam asks *whether*, rarely *when* |
 #
 # Where these come from:
 
@@ -713,7 +713,11 @@ facts.get("BAS-06")
 
 # %% [markdown]
 # For ACM: its [user guide](https://docs.aws.amazon.com/acm/latest/userguide/acm-renewal.html), and the
-# [page on export](https://docs.aws.amazon.com/acm/latest/userguide/export-public-certificate), which has the date.
+# [page on export](https://docs.aws.amazon.com/acm/latest/userguide/export-public-certificate), which has the date. On when a renewal begins, the register says plainly
+# that it is not sure:
+
+# %%
+facts.get("ACM-03")
 
 # %% [markdown]
 # ## Lab

@@ -131,7 +131,7 @@ class Certificate:
     def renewed_from(self) -> datetime:
         """When ACM begins to renew it.
 
-        Public certificates: 45 days before the end (AWS, 18 February 2026, with the 198 days).
+        Public certificates: 45 days before the end, of which fact ACM-03 is not sure.
         Private ones: after 11 months of the 13 (ACM User Guide, "Private certificates").
         """
         days = 45 if self.type == "AMAZON_ISSUED" else 60
