@@ -58,10 +58,14 @@ class Bill(tuple[Line, ...]):
     """The lines of a bill, which prints as a table with its total."""
 
     @property
+    def exact(self) -> Decimal:
+        """US dollars, not rounded."""
+        return sum((line.amount for line in self), Decimal())
+
+    @property
     def total(self) -> Decimal:
         """US dollars, rounded to cents."""
-        exact = sum((line.amount for line in self), Decimal())
-        return exact.quantize(_CENT, ROUND_HALF_UP)
+        return self.exact.quantize(_CENT, ROUND_HALF_UP)
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The lines as text: item, quantity, price, amount."""
