@@ -331,6 +331,32 @@ def test_a_snapshot_gets_into_another_account_in_five_steps(
         assert aws.stored("rds", "restored", account=TARGET).key_arn == own
 
 
+def test_an_unencrypted_snapshot_is_restored_by_whom_it_was_shared_with(
+    aws: cloud.Cloud, rds: Any
+) -> None:
+    """RDS User Guide: an account restores an unencrypted snapshot shared with it, by its ARN."""
+    rds.create_db_instance(DBInstanceIdentifier="clinic", **INSTANCE)
+    record(aws, "clinic")
+    arn = rds.create_db_snapshot(DBInstanceIdentifier="clinic", DBSnapshotIdentifier="monday")[
+        "DBSnapshot"
+    ]["DBSnapshotArn"]
+    other = client(administrator(aws, TARGET), "target", "rds")
+    loot = {"DBInstanceIdentifier": "loot", "DBSnapshotIdentifier": arn}
+    with pytest.raises(ClientError) as refused:
+        other.restore_db_instance_from_db_snapshot(**loot)
+    assert code_of(refused) == "DBSnapshotNotFound"
+    rds.modify_db_snapshot_attribute(
+        DBSnapshotIdentifier="monday", AttributeName="restore", ValuesToAdd=[TARGET]
+    )
+    other.restore_db_instance_from_db_snapshot(**loot)
+    assert recorded(aws, "loot", account=TARGET) == FOUND
+    [restored] = other.describe_db_instances()["DBInstances"]
+    assert TARGET in restored["DBInstanceArn"]
+    # The snapshot itself stays where it was.
+    own = other.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+    assert [each["DBSnapshotIdentifier"] for each in own] == []
+
+
 def test_encrypted_snapshots_are_never_public(rds: Any, clinic: str) -> None:
     rds.create_db_snapshot(DBInstanceIdentifier=clinic, DBSnapshotIdentifier="monday")
     with pytest.raises(ClientError) as refused:

@@ -7,6 +7,8 @@ All of ``moto.rds``: ``rds_backends`` (``databases``, ``clusters``, ``database_s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,6 +75,24 @@ class Snapshots:
         if self.kind == "db":
             return DBSnapshot(there, source.database, name, tags=tags)
         return DBClusterSnapshot(there, source.cluster, name, tags=tags)
+
+    @contextmanager
+    def lent(self, call: Call, snapshot: Any, name: str) -> Iterator[None]:
+        """Let moto find a snapshot among the caller's own for a while, if it is another's.
+
+        moto looks nowhere else when it restores one, though RDS lets an account restore what was
+        shared with it (User Guide, "Sharing a DB snapshot").
+        """
+        own = self.of(call.account, call.region)
+        before = own.get(name)
+        own[name] = snapshot
+        try:
+            yield
+        finally:
+            if before is None:
+                del own[name]
+            else:
+                own[name] = before
 
 
 OF_INSTANCES = Snapshots(

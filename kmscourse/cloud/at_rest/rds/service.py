@@ -435,7 +435,7 @@ class RDS:
         self, gateway: Gateway, call: Call, ask_moto: AskMoto, kinds: Snapshots, wanted: str
     ) -> Response:
         """Restore a snapshot of one's own; a shared encrypted one has to be copied first."""
-        _, source = self._usable(call, kinds, wanted)
+        found, source = self._usable(call, kinds, wanted)
         if source.account != call.account and source.encryption != NONE:
             raise AWSError(  # that it is refused: RDS User Guide; the words are inferred
                 kinds.invalid_state,
@@ -443,7 +443,8 @@ class RDS:
                 "account. Copy it first.",
             )
         opened = keys.unlock_snapshot(gateway, call, source)
-        response = ask_moto()
+        with kinds.lent(call, found, source.name):
+            response = ask_moto()
         if response.status >= 400:
             return response
         key_id = call.parameters.get("KmsKeyId") or source.key_arn
