@@ -3,6 +3,7 @@
 ``DecisionView``: who may, and why: a decision, with policies that can be changed.
 ``Envelope``: a sealed message, opened layer by layer.
 ``RotationTimeline``: keys over the years, what opens which ciphertext, and the cost.
+``WhoCanRead``: real attempts to read a record, by who tried and what protected it.
 ``Wire``: a TLS conversation, record by record, from three seats.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from kmscourse.views.decision import DecisionView
 from kmscourse.views.envelope import Answer, Envelope
 from kmscourse.views.rotation import RotationTimeline
+from kmscourse.views.who_can_read import WhoCanRead
 from kmscourse.views.wire import Wire
 
-__all__ = ["Answer", "DecisionView", "Envelope", "RotationTimeline", "Wire"]
+__all__ = ["Answer", "DecisionView", "Envelope", "RotationTimeline", "WhoCanRead", "Wire"]
