@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -141,14 +142,18 @@ class Server:
 class _ForPrograms:
     """Tells the programs started from here where the endpoint is, by variables they inherit.
 
+    And the shell, where this environment's own ``aws`` is: before any other on the machine.
     boto3 in this process takes no notice of them: see `kmscourse.cloud.isolation`.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         # Credentials and Region are there already, and the learner may have changed them.
         names = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PAGER")
-        self._before = {name: os.environ.get(name) for name in names}
-        os.environ.update({name: variables[name] for name in names})
+        scripts, searched = sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)
+        changed = {name: variables[name] for name in names}
+        changed["PATH"] = os.pathsep.join((scripts, searched))
+        self._before = {name: os.environ.get(name) for name in changed}
+        os.environ.update(changed)
 
     def restore(self) -> None:
         for name, value in self._before.items():

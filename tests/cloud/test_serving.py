@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -97,6 +98,17 @@ def over(endpoint: str, service: str, server: Server, **config: Any) -> Any:
 
 
 # ---------------------------------------------------------------- the AWS CLI
+
+
+def test_a_shell_finds_the_cli_of_this_environment(
+    aws: cloud.Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    with aws.serve():
+        found = shutil.which("aws")
+    assert found is not None
+    assert Path(found).parent == CLI.parent
+    assert os.environ["PATH"] == os.defpath
 
 
 def test_the_cli_works_on_kms_over_https(aws: cloud.Cloud, server: Server, tmp_path: Path) -> None:
