@@ -124,7 +124,7 @@ def test_every_fact_is_a_sentence_with_a_source_that_can_be_found() -> None:
 
 def test_a_doubtful_fact_says_so_wherever_it_is_shown() -> None:
     doubtful = {fact.id: fact for fact in facts.everything() if fact.confidence != "sourced"}
-    assert {"RDS-09", "SEC-04", "OPS-08", "ROT-07", "IMP-02", "PRI-07"} <= doubtful.keys()
+    assert {"RDS-09", "OPS-08", "ROT-07", "IMP-02", "PRI-07"} <= doubtful.keys()
     for fact in doubtful.values():
         shown = fact._repr_mimebundle_()
         assert fact.confidence in repr(fact)
