@@ -1,18 +1,28 @@
 """Decisions a second, in one process, next to two others in the same run.
 
-    python benchmarks/authorization.py [--seconds 1] [--no-npm] [--iam-simulate DIR]
+    python benchmarks/authorization.py [--seconds 2] [--no-npm] [--iam-simulate DIR]
 
-The same worlds (a request, its policies and the right answer) go to
+Two sets of worlds (a request, its policies and the right answer) go to everyone, the same
+documents and the same questions:
 
-- ``decide``: the outcome alone, and with the whole explanation read (because, steps, decided_by);
-- ``moto.iam.access_control.IAMPolicy``, its policies parsed beforehand. It knows no principals and
-  no conditions. Once with every document of the world, so that it reads as much as ``decide``
-  does; once with the identity policies alone, as moto itself does for KMS: less work, and less
-  often right;
+- *the whole decision*: key policies, IAM policies, boundaries, service control policies, accounts
+  and conditions;
+- *IAM policies alone*, in one account and without conditions: all that moto is made for.
+
+Who is asked:
+
+- ``decide``, its policies compiled beforehand, as they are in the simulated AWS: the outcome alone;
+  explained, that is with the sentence and the verdict on each statement read; and with everything
+  read, a sentence about each statement;
+- ``moto.iam.access_control.IAMPolicy``, its policies parsed beforehand, which moto itself does
+  anew for each request. It answers yes or no. It does not look at boundaries, organizations or
+  accounts as such (each document is simply asked, and a Deny wins); of principals it knows ``*``;
+  conditions it knows in trust policies. So a row says how often it is right;
 - ``@cloud-copilot/iam-simulate`` of npm, run by node, if both can be had: put into a temporary
   folder for the run, never part of the project. ``runSimulation`` checks its input and explains.
 
-For each it is also counted how many of the worlds it answers rightly.
+Measured in processor time, the rounds of all in turn, so that what else the machine does counts
+for all alike.
 """
 
 from __future__ import annotations
@@ -25,6 +35,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -167,26 +178,51 @@ WORLDS = [
     ),
 ]
 
-# ---------------------------------------------------------------- measuring
+RECORDS = doc(
+    allow("s3:ListAllMyBuckets", "*"),
+    allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::clinic-records/*"),
+    allow(["dynamodb:GetItem", "dynamodb:Query"], f"arn:aws:dynamodb:*:{A}:table/patients"),
+)
+NO_DELETING = doc(
+    {"Effect": "Deny", "Action": ["s3:Delete*", "dynamodb:Delete*"], "Resource": "*"},
+)
+TABLE = f"arn:aws:dynamodb:eu-west-1:{A}:table/patients"
+IAM_WORLDS = [
+    world(USER, "s3:GetObject", OBJECT, YES, identity=[RECORDS], context={}),
+    world(USER, "s3:ListAllMyBuckets", "*", YES, identity=[NO_DELETING, RECORDS], context={}),
+    world(USER, "s3:DeleteObject", OBJECT, DENIED, identity=[FULL, NO_DELETING], context={}),
+    world(SESSION, "dynamodb:Query", TABLE, YES, identity=[RECORDS, NO_DELETING], context={}),
+    world(SESSION, "dynamodb:PutItem", TABLE, NO, identity=[RECORDS, NO_DELETING], context={}),
+    world(USER, "kms:CreateKey", "*", NO, identity=[IAM, RECORDS], context={}),
+]
+SETS = {"The whole decision": WORLDS, "IAM policies alone": IAM_WORLDS}
+
+# ---------------------------------------------------------------- who is asked
+
+World = dict[str, Any]
+Rounds = Callable[[], int]
+"""One round over all worlds; how many decisions that was."""
 
 
-def rate(work: Callable[[], int], seconds: float) -> float:
-    """Decisions a second of processor time: the median of five rounds.
+@dataclass
+class Contender:
+    name: str
+    answers: list[str]
+    run: Rounds
+    rates: list[float] = field(default_factory=list)
 
-    Processor time, so that what else the machine does counts for none of the three.
-    """
-    rounds = []
-    work()
-    for _ in range(5):
-        done = 0
-        start = time.process_time()
-        while (spent := time.process_time() - start) < seconds / 5:
-            done += work()
-        rounds.append(done / spent)
-    return statistics.median(rounds)
+    def measure(self, seconds: float) -> None:
+        done, start = 0, time.process_time()
+        while (spent := time.process_time() - start) < seconds:
+            done += self.run()
+        self.rates.append(done / spent)
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
 
 
-def ours(seconds: float) -> dict[str, float]:
+def ours(worlds: list[World]) -> list[Contender]:
     pairs = [
         (
             Request(w["principal"], w["action"], w["resource"], w["account"], w["context"]),
@@ -197,72 +233,74 @@ def ours(seconds: float) -> dict[str, float]:
                 scps=w["scps"],
             ),
         )
-        for w in WORLDS
+        for w in worlds
     ]
-    right = sum(decide(*p).outcome == w["expected"] for p, w in zip(pairs, WORLDS, strict=True))
+    answers = [decide(*pair).outcome for pair in pairs]
 
-    def bare() -> int:
-        for request, policies in pairs:
-            decide(request, policies).allowed  # noqa: B018
-        return len(pairs)
+    def asking(read: Callable[[Decision], object]) -> Rounds:
+        def run() -> int:
+            for request, policies in pairs:
+                read(decide(request, policies))
+            return len(pairs)
 
-    def explained() -> int:
-        for request, policies in pairs:
-            _read(decide(request, policies))
-        return len(pairs)
+        return run
 
-    return {
-        "right": right,
-        "without explanation": rate(bare, seconds),
-        "with explanation": rate(explained, seconds),
-    }
+    return [
+        Contender("decide", answers, asking(lambda decision: decision.allowed)),
+        Contender("decide, explained", answers, asking(_explanation)),
+        Contender("decide, everything read", answers, asking(_everything)),
+    ]
 
 
-def _read(decision: Decision) -> object:
-    return decision.because, decision.steps, decision.decided_by
+def _explanation(decision: Decision) -> object:
+    return decision.because, decision.decided_by, [step.failed_on for step in decision.steps]
 
 
-def motos(seconds: float) -> dict[str, tuple[float, int]]:
+def _everything(decision: Decision) -> object:
+    return decision.because, [(step.failed_on, step.detail) for step in decision.steps]
+
+
+def motos(worlds: list[World]) -> list[Contender]:
     from moto.iam.access_control import IAMPolicy, PermissionResult
 
-    def outcome(policies: list[Any], w: dict[str, Any]) -> str:
+    def documents(w: World) -> list[str]:
+        several = [one for level in w["scps"] or [] for one in level]
+        several += [w["policy"]] if w["policy"] else []
+        several += [*w["identity"], *(w["boundary"] or [])]
+        return [json.dumps(one) for one in several]
+
+    def outcome(policies: list[IAMPolicy], w: World) -> str:
         answers = [policy.is_action_permitted(w["action"], w["resource"]) for policy in policies]
         if PermissionResult.DENIED in answers:
             return DENIED
         return YES if PermissionResult.PERMITTED in answers else NO
 
-    def measure(documents: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> tuple[float, int]:
-        rows = [[IAMPolicy(json.dumps(one)) for one in documents(w)] for w in WORLDS]
+    texts = [documents(w) for w in worlds]
+    rows = [[IAMPolicy(text) for text in each] for each in texts]
 
-        def work() -> int:
-            for row, w in zip(rows, WORLDS, strict=True):
-                outcome(row, w)
-            return len(WORLDS)
+    def parsed() -> int:
+        for row, w in zip(rows, worlds, strict=True):
+            outcome(row, w)
+        return len(worlds)
 
-        right = sum(outcome(row, w) == w["expected"] for row, w in zip(rows, WORLDS, strict=True))
-        return rate(work, seconds), right
+    def as_moto_does() -> int:
+        for each, w in zip(texts, worlds, strict=True):
+            outcome([IAMPolicy(text) for text in each], w)
+        return len(worlds)
 
-    def everything(w: dict[str, Any]) -> list[dict[str, Any]]:
-        levels = [one for level in w["scps"] or [] for one in level]
-        return [
-            *levels,
-            *([w["policy"]] if w["policy"] else []),
-            *w["identity"],
-            *(w["boundary"] or []),
-        ]
-
-    return {
-        "moto, every document": measure(everything),
-        "moto, identity policies alone": measure(lambda w: w["identity"]),
-    }
+    answers = [outcome(row, w) for row, w in zip(rows, worlds, strict=True)]
+    return [
+        Contender("moto, policies parsed beforehand", answers, parsed),
+        Contender("moto, parsed for each request", answers, as_moto_does),
+    ]
 
 
 SCRIPT = """
 import { readFileSync } from 'node:fs'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
-const { worlds, seconds } = JSON.parse(readFileSync(0, 'utf8'))
+const { sets, seconds } = JSON.parse(readFileSync(0, 'utf8'))
 const named = (list, prefix) => list.map((policy, i) => ({ name: prefix + i, policy }))
-const simulations = worlds.map(w => ({
+const simulation = w => ({
   request: { principal: w.principal, action: w.action, contextVariables: w.context,
              resource: { resource: w.resource, accountId: w.account } },
   identityPolicies: named(w.identity, 'identity'),
@@ -271,34 +309,42 @@ const simulations = worlds.map(w => ({
   serviceControlPolicies: (w.scps ?? []).map((level, i) => (
     { orgIdentifier: 'level' + i, policies: named(level, 'scp') })),
   resourceControlPolicies: []
-}))
+})
 const outcome = r => r.overallResult ?? r.resultType
-const rate = async run => {
-  for (let i = 0; i < 200; i++) for (const s of simulations) await run(s, {})
+const rate = async simulations => {
+  for (let i = 0; i < 200; i++) for (const s of simulations) await runSimulation(s, {})
   const rounds = []
   for (let round = 0; round < 5; round++) {
     const start = process.cpuUsage()
     const used = () => { const u = process.cpuUsage(start); return (u.user + u.system) / 1e6 }
     let done = 0, spent = 0
     while ((spent = used()) < seconds / 5) {
-      for (const s of simulations) await run(s, {})
+      for (const s of simulations) await runSimulation(s, {})
       done += simulations.length
     }
     rounds.push(done / spent)
   }
   return rounds.sort((a, b) => a - b)[2]
 }
-const answers = []
-for (const s of simulations) answers.push(outcome(await runSimulation(s, {})))
-console.log(JSON.stringify({ answers, speed: await rate(runSimulation) }))
+const found = []
+for (const worlds of sets) {
+  const simulations = worlds.map(simulation), answers = []
+  for (const s of simulations) answers.push(outcome(await runSimulation(s, {})))
+  found.push({ answers, speed: await rate(simulations) })
+}
+console.log(JSON.stringify(found))
 """
 
 
-def iam_simulate(seconds: float, folder: str | None) -> dict[str, Any] | str:
-    """Run the npm package with node; a sentence if that is not possible here."""
+def iam_simulate(seconds: float, folder: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """Run the npm package with node.
+
+    Returns:
+        Its version (or why it could not be run), and answers and speed for each set of worlds.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or (folder is None and npm is None):
-        return "not measured: node and npm are not here"
+        return "not measured: node and npm are not here", []
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(folder or temporary)
         if folder is None:
@@ -311,27 +357,26 @@ def iam_simulate(seconds: float, folder: str | None) -> dict[str, Any] | str:
                 timeout=300,
             )
             if installed.returncode:
-                return "not measured: npm could not fetch the package"
+                return "not measured: npm could not fetch the package", []
         script = place / "measure.mjs"
         script.write_text(SCRIPT)
         try:
             done = subprocess.run(
                 [node, str(script)],
                 cwd=place,
-                input=json.dumps({"worlds": WORLDS, "seconds": seconds}),
+                input=json.dumps({"sets": list(SETS.values()), "seconds": seconds}),
                 capture_output=True,
                 text=True,
-                timeout=60 + 10 * seconds,
+                timeout=60 + 20 * seconds,
             )
         finally:
             script.unlink()
         if done.returncode:
-            return f"not measured: {done.stderr.strip()[:2000]}"
-        found: dict[str, Any] = json.loads(done.stdout)
+            return f"not measured: {done.stderr.strip()[:2000]}", []
         version = json.loads(
             (place / "node_modules/@cloud-copilot/iam-simulate/package.json").read_text()
         )["version"]
-        return {**found, "version": version}
+        return f"version {version}", json.loads(done.stdout)
 
 
 def main() -> None:
@@ -340,30 +385,32 @@ def main() -> None:
     parser.add_argument("--no-npm", action="store_true", help="leave iam-simulate out")
     parser.add_argument("--iam-simulate", help="a folder where it is installed already")
     options = parser.parse_args()
-    total = len(WORLDS)
-    rows: list[tuple[str, float, int]] = []
-    mine = ours(options.seconds)
-    right = int(mine["right"])
-    rows.append(("decide", mine["without explanation"], right))
-    rows.append(("decide, explanation read", mine["with explanation"], right))
-    rows += [(name, *found) for name, found in motos(options.seconds).items()]
-    note = "iam-simulate: not measured: left out"
+    note, theirs = "not measured: left out", []
     if not options.no_npm:
-        found = iam_simulate(options.seconds, options.iam_simulate)
-        if isinstance(found, str):
-            note = f"iam-simulate: {found}"
-        else:
-            note = f"iam-simulate is version {found['version']}"
-            good = sum(a == w["expected"] for a, w in zip(found["answers"], WORLDS, strict=True))
-            rows.append(("iam-simulate, runSimulation", found["speed"], good))
-    fast, explained = mine["without explanation"], mine["with explanation"]
-    print(f"{'':36}{'decisions/s':>12}{'right':>8}{'decide is':>12}{'explained is':>14}")
-    for name, speed, good in rows:
+        note, theirs = iam_simulate(options.seconds, options.iam_simulate)
+    for number, (title, worlds) in enumerate(SETS.items()):
+        rows = [*ours(worlds), *motos(worlds)]
+        for _ in range(5):
+            for row in rows:
+                row.measure(options.seconds / 5)
+        for found in theirs[number : number + 1]:
+            one = Contender("iam-simulate, runSimulation", found["answers"], lambda: 0)
+            one.rates.append(found["speed"])
+            rows.append(one)
+        table(title, worlds, rows)
+    print(f"iam-simulate: {note}")
+
+
+def table(title: str, worlds: list[World], rows: list[Contender]) -> None:
+    fast, explained = rows[0].rate, rows[1].rate
+    print(f"{title:36}{'decisions/s':>12}{'right':>8}{'decide is':>12}{'explained is':>14}")
+    for row in rows:
+        right = sum(a == w["expected"] for a, w in zip(row.answers, worlds, strict=True))
         print(
-            f"{name:36}{speed:12,.0f}{f'{good}/{total}':>8}"
-            f"{fast / speed:10.1f} x{explained / speed:12.1f} x"
+            f"  {row.name:34}{row.rate:12,.0f}{f'{right}/{len(worlds)}':>8}"
+            f"{fast / row.rate:10.1f} x{explained / row.rate:12.1f} x"
         )
-    print(note)
+    print()
 
 
 if __name__ == "__main__":

@@ -31,19 +31,19 @@ class Membership:
     management_account: str
     path: tuple[Any, ...]
 
-    def levels(self, kind: PolicyType) -> list[list[NamedPolicy]] | None:
+    def levels(self, kind: PolicyType) -> tuple[tuple[NamedPolicy, ...], ...] | None:
         """The policies of a type at each level, root first; None where the type is not enabled."""
         enabled = {each["Type"] for each in self.path[0].policy_types}
         if kind not in enabled:
             return None
-        return [
-            [
+        return tuple(
+            tuple(
                 NamedPolicy(policy.name, policy.content)
                 for policy in target.attached_policies
                 if policy.type == kind
-            ]
+            )
             for target in self.path
-        ]
+        )
 
     @property
     def org_path(self) -> str:

@@ -7,7 +7,8 @@ here a request becomes what it asks: which action, on which resource, in which c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from kmscourse.cloud import moto_door, organization
@@ -101,15 +102,37 @@ def _policies(
 ) -> Policies:
     identity, boundary = _identity_policies(principal)
     member = own or owners
+    policies = _kept(
+        tuple(identity),
+        permission.resource_policy,
+        None if boundary is None else tuple(boundary),
+        principal.session_policies or None,
+        None if own is None else own.levels("SERVICE_CONTROL_POLICY"),
+        None if owners is None else owners.levels("RESOURCE_CONTROL_POLICY"),
+        member.management_account if member else None,
+    )
+    return replace(policies, grants=list(permission.grants)) if permission.grants else policies
+
+
+@lru_cache(maxsize=512)
+def _kept(
+    identity: tuple[NamedPolicy, ...],
+    resource: str | None,
+    boundary: tuple[NamedPolicy, ...] | None,
+    session: tuple[str, ...] | None,
+    scps: tuple[tuple[NamedPolicy, ...], ...] | None,
+    rcps: tuple[tuple[NamedPolicy, ...], ...] | None,
+    management_account: str | None,
+) -> Policies:
+    """The same documents are the same `Policies`: compiled and sorted once for many calls."""
     return Policies(
         identity=identity,
-        resource=permission.resource_policy,
+        resource=resource,
         boundary=boundary,
-        session=list(principal.session_policies) or None,
-        scps=own.levels("SERVICE_CONTROL_POLICY") if own else None,
-        rcps=owners.levels("RESOURCE_CONTROL_POLICY") if owners else None,
-        grants=list(permission.grants),
-        management_account=member.management_account if member else None,
+        session=session,
+        scps=scps,
+        rcps=rcps,
+        management_account=management_account,
     )
 
 

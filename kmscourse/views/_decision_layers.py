@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from kmscourse.cloud.authorization import Decision, LayerView, Step
-from kmscourse.cloud.authorization.engine import Layer, Model, Scene, has_identity
-from kmscourse.cloud.authorization.explain import policy_label, resource_title, spoken_resource
+from kmscourse.cloud.authorization import Decision, Layer, LayerView, Step
+from kmscourse.cloud.authorization.engine import Model, Scene, has_identity
+from kmscourse.cloud.authorization.names import label as label_of
+from kmscourse.cloud.authorization.names import spoken_resource, title_of
 from kmscourse.views import _json_place
-from kmscourse.views._what_if import LAYERS, LEVELLED, NAMES, Draft, WhatIf
+from kmscourse.views._what_if import LEVELLED, NAMES, Draft, WhatIf
 
 # What each layer is, for someone who has never read a policy.
 _ABOUT = {
@@ -134,7 +135,7 @@ def _request(desk: WhatIf) -> dict[str, Any]:
         "principal": request.principal,
         "account": scene.caller.account or "",
         "action": request.action,
-        "what": spoken_resource(scene),
+        "what": spoken_resource(scene.resource),
         "resource": request.resource,
         "owner": scene.resource_account or "",
         "across": scene.cross_account,
@@ -149,15 +150,14 @@ def _request(desk: WhatIf) -> dict[str, Any]:
 def layers_of(desk: WhatIf) -> list[dict[str, Any]]:
     """Every layer in AWS's order, also those that hold nothing."""
     decision, scene = desk.decision, scene_of(desk.decision)
-    views = {LAYERS[name]: None for name in NAMES.values()} | {
-        Layer(view.layer): view for view in decision.layers
-    }
+    views = {view.layer: view for view in decision.layers}
     kms = scene.service == "kms" and scene.model is not Model.IDENTITY_ONLY
     out = []
-    for layer, view in views.items():
+    for layer in Layer:
+        view = views.get(layer.value)
         if layer is Layer.GRANT and view is None and not kms:
             continue  # only keys have grants
-        title = _TITLES.get(layer) or _upper(resource_title(scene))
+        title = _TITLES.get(layer) or _upper(title_of(scene.service))
         role, badge = _part(decision, scene, layer, view)
         documents = [_document(desk, scene, draft, view) for draft in desk.of(layer)]
         if layer is Layer.GRANT and view is not None:
@@ -166,7 +166,7 @@ def layers_of(desk: WhatIf) -> list[dict[str, Any]]:
             {
                 "key": NAMES[layer],
                 "title": title,
-                "about": _ABOUT.get(layer) or _ABOUT_RESOURCE[resource_title(scene)],
+                "about": _ABOUT.get(layer) or _ABOUT_RESOURCE[title_of(scene.service)],
                 "role": role,
                 "badge": badge,
                 "detail": view.detail if view is not None else _why_none(scene, layer),
@@ -239,7 +239,7 @@ def _document(desk: WhatIf, scene: Scene, draft: Draft, view: LayerView | None) 
         for step in (view.steps if view is not None else ())
         if step.level == draft.level and step.policy_index == index
     ]
-    label = policy_label(scene, draft.layer, draft.level, index)
+    label = label_of(scene.policies, scene.service, draft.layer, draft.level, index)
     decided = {_id(step) for step in desk.decision.decided_by}
     missing = (
         desk.decision.denied_by == draft.layer.value and desk.decision.outcome == "ImplicitlyDenied"

@@ -13,6 +13,7 @@ from typing import Any
 
 from kmscourse.cloud.authorization import (
     Decision,
+    Layer,
     MalformedPolicyError,
     NamedPolicy,
     Policies,
@@ -22,7 +23,7 @@ from kmscourse.cloud.authorization import (
     decide,
     parse_policy,
 )
-from kmscourse.cloud.authorization.engine import Layer, Model, Scene
+from kmscourse.cloud.authorization.engine import Model, Scene
 from kmscourse.views import _json_place
 
 NAMES = {

@@ -35,7 +35,7 @@ from kmscourse.cloud.authorization.lockout import (
     check_lockout,
     lockout_decision,
 )
-from kmscourse.cloud.authorization.model import Grant, NamedPolicy, Policies, Request
+from kmscourse.cloud.authorization.model import Grant, Layer, NamedPolicy, Policies, Request
 
 __all__ = [
     "CONDITION_KEYS",
@@ -47,6 +47,7 @@ __all__ = [
     "Decision",
     "Document",
     "Grant",
+    "Layer",
     "LayerView",
     "MalformedPolicyError",
     "NamedPolicy",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal, Protocol
 
 from kmscourse.cloud.authorization.glob import Token, Wild, compile_tokens, tokens_of
@@ -188,6 +189,10 @@ def _arn_like(values: Sequence[str]) -> Test:
         if len(parts) < 6:
             return lambda _: False
         tests = [compile_tokens(part) for part in parts]
+        if not any(isinstance(token, Wild) for part in parts[:5] for token in part):
+            # The usual case, wildcards in the last part only: five comparisons are one.
+            head, last = "".join(f"{''.join(map(str, part))}:" for part in parts[:5]), tests[5]
+            return lambda value: value.startswith(head) and last(value[len(head) :])
 
         def match(value: str) -> bool:
             pieces = value.split(":", 5)
@@ -370,7 +375,7 @@ OPERATORS: dict[str, Operator] = {op.name.lower(): op for op in _OPERATORS}
 Qualifier = Literal["", "ForAllValues", "ForAnyValue"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Condition:
     """One operator and key of a ``Condition`` element, compiled."""
 
@@ -413,18 +418,26 @@ class Condition:
         # Several values without a set operator: AWS says not to (R9.5). [I] One match is a match.
         return any(test(value, request) for value in values) != negated
 
+    @cached_property
+    def asks(self) -> str:
+        """What it asks for, in words."""
+        if self.is_null:
+            want = "absent" if True in self.absent_wanted else "present"
+            return f"{self.label} wants {self.key} to be {want}"
+        verb = ("not " if self.negated else "") + self.operator.words
+        each = {"": "", "ForAllValues": "every value of ", "ForAnyValue": "one value of "}
+        return (
+            f"{self.label} wants {each[self.qualifier]}{self.key} to {verb} {_listed(self.wanted)}"
+        )
+
     def explain(self, request: Lookup) -> str:
         """Why it holds or not, in words."""
         values = request.values(self.lower)
-        wanted = _listed(self.wanted)
-        if self.operator.name == "Null":
-            want = "absent" if True in self.absent_wanted else "present"
-            has = f"it is {_listed(values)}" if values else "it is absent"
-            return f"{self.label} wants {self.key} to be {want}; {has}"
-        has = f"the request has {_listed(values)}" if values else "the request has no such value"
-        verb = ("not " if self.operator.negated else "") + self.operator.words
-        each = {"": "", "ForAllValues": "every value of ", "ForAnyValue": "one value of "}
-        return f"{self.label} wants {each[self.qualifier]}{self.key} to {verb} {wanted}; {has}"
+        if self.is_null:
+            return f"{self.asks}; it is {_listed(values) if values else 'absent'}"
+        if not values:
+            return f"{self.asks}; the request has no such value"
+        return f"{self.asks}; the request has {_listed(values)}"
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -67,20 +67,25 @@ class Context:
         if derived is None:
             derived = self._derived = self._follows()
         one = derived.get(key)
-        return () if one is None else (one,)
+        if one is not None:
+            return (one,)
+        return self._pairs() if key == "kms:encryptioncontextkeys" else ()
+
+    def _pairs(self) -> tuple[str, ...]:
+        """The names of the encryption context, as they were given."""
+        return tuple(k[len(_PAIR) :] for k in self._request.context if k.lower().startswith(_PAIR))
 
     def _normalized(self) -> dict[str, tuple[str, ...]]:
-        out: dict[str, tuple[str, ...]] = {}
-        pairs: list[str] = []
-        for key, value in self._request.context.items():
-            lower = key.lower()
-            if lower.startswith(_PAIR):
-                pairs.append(key[len(_PAIR) :])
-            values = (value,) if isinstance(value, str) else as_values(value)
+        given = self._request.context
+        out = {
+            key.lower(): (value,) if isinstance(value, str) else as_values(value)
+            for key, value in given.items()
+        }
+        if len(out) < len(given):
             # Two encryption context names that differ only in case are one condition key.
-            out[lower] = out[lower] + values if lower in out else values
-        if pairs and "kms:encryptioncontextkeys" not in out:
-            out["kms:encryptioncontextkeys"] = tuple(pairs)
+            out = {}
+            for key, value in given.items():
+                out[key.lower()] = out.get(key.lower(), ()) + as_values(value)
         if out.get("aws:sourcevpce"):
             out["aws:sourceip"] = ()  # R7.3: not available through an endpoint
         return out

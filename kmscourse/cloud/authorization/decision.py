@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
-from kmscourse.cloud.authorization.engine import Layer, Model, Outcome, Scene, Verdict, evaluate
-from kmscourse.cloud.authorization.explain import LayerView, Step, because, layers_of, step_for
-from kmscourse.cloud.authorization.model import Policies, Request
+from kmscourse.cloud.authorization.engine import Model, Outcome, Scene, Verdict, evaluate
+from kmscourse.cloud.authorization.explain import LayerView, Step, because, layers_of, steps_of
+from kmscourse.cloud.authorization.model import Layer, Policies, Request
 
 __all__ = ["Decision", "decide"]
 
@@ -29,6 +28,17 @@ class Decision:
     request and the same compiled policies.
     """
 
+    __slots__ = (
+        "_because",
+        "_decided_by",
+        "_layers",
+        "_scene",
+        "_steps",
+        "_verdict",
+        "policies",
+        "request",
+    )
+
     def __init__(
         self, request: Request, policies: Policies, scene: Scene, verdict: Verdict
     ) -> None:
@@ -36,6 +46,10 @@ class Decision:
         self.policies = policies
         self._scene = scene
         self._verdict = verdict
+        self._because: str | None = None
+        self._layers: tuple[LayerView, ...] | None = None
+        self._steps: tuple[Step, ...] | None = None
+        self._decided_by: tuple[Step, ...] | None = None
 
     @property
     def allowed(self) -> bool:
@@ -57,29 +71,38 @@ class Decision:
         """A short stable code for the way it went, e.g. ``delegated`` or ``resource-missing``."""
         return self._verdict.reason
 
-    @cached_property
+    @property
     def because(self) -> str:
         """What settled it, for a beginner; if refused, which document to change."""
-        return because(self._scene, self._verdict)
+        if self._because is None:
+            self._because = because(self._scene, self._verdict)
+        return self._because
 
-    @cached_property
+    @property
     def layers(self) -> tuple[LayerView, ...]:
         """Each kind of policy in AWS's order, with its statements."""
-        return layers_of(self._scene)
+        if self._layers is None:
+            self._layers = layers_of(self._scene, self.steps)
+        return self._layers
 
-    @cached_property
+    @property
     def steps(self) -> tuple[Step, ...]:
         """Every statement and grant that was looked at, in order."""
-        return tuple(step for layer in self.layers for step in layer.steps)
+        if self._steps is None:
+            self._steps = steps_of(self._scene)
+        return self._steps
 
-    @cached_property
+    @property
     def decided_by(self) -> tuple[Step, ...]:
         """What settled it: one Deny, or the Allows that were needed.
 
         For an implicit deny these are the Allows that were there and not enough; what was missing
         is :attr:`denied_by`.
         """
-        return tuple(step_for(self._scene, decided) for decided in self._verdict.decided)
+        if self._decided_by is None:
+            scene = self._scene
+            self._decided_by = tuple([Step(scene, one, "") for one in self._verdict.decided])
+        return self._decided_by
 
     def message(self, on: str | None = None, *, quoted: bool = False, resource: bool = True) -> str:
         """AWS's text for a refusal.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
@@ -135,6 +135,11 @@ class Resources:
         self.simple = tuple(simple)
         self.templates = tuple(templates)
 
+    @property
+    def every(self) -> bool:
+        """Whether it takes in every resource there is."""
+        return self.everything and not self.negated
+
     def match(self, resource: str, request: Lookup) -> bool:
         """Whether the element takes in the resource."""
         if self.everything:
@@ -160,11 +165,8 @@ class Statement:
     resources: Resources | None
     principal: PrincipalSpec | None
     conditions: tuple[Condition, ...]
-
-    @property
-    def name(self) -> str:
-        """Its Sid in quotes, or its number counted from one."""
-        return f'"{self.sid}"' if self.sid else f"number {self.index + 1}"
+    name: str
+    """Its Sid in quotes, or its number counted from one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +177,6 @@ class PolicyDocument:
     version: str
     id: str
     statements: tuple[Statement, ...]
-    allows: tuple[Statement, ...]
-    denies: tuple[Statement, ...]
-    _about: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-    def about(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-        """The Allow and the Deny statements about an action (in lower case); kept for next time.
-
-        A statement without ``Action`` is about none (R2.6).
-        """
-        found = self._about.get(action)
-        if found is None:
-            found = (
-                tuple(s for s in self.allows if s.actions and s.actions.match(action)),
-                tuple(s for s in self.denies if s.actions and s.actions.match(action)),
-            )
-            if len(self._about) < 1000:
-                self._about[action] = found
-        return found
 
     @property
     def principals(self) -> frozenset[str]:
@@ -322,14 +304,7 @@ def _compile_text(text: str) -> PolicyDocument:
         _refuse(_SYNTAX, "Statement", "Statement is an object or a list of objects.")
     variables = version == "2012-10-17"
     statements = tuple(_statement(entry, index, variables) for index, entry in enumerate(entries))
-    return PolicyDocument(
-        text,
-        version,
-        ident,
-        statements,
-        tuple(s for s in statements if s.effect == "Allow"),
-        tuple(s for s in statements if s.effect == "Deny"),
-    )
+    return PolicyDocument(text, version, ident, statements)
 
 
 def _statement(entry: object, index: int, variables: bool) -> Statement:
@@ -357,6 +332,7 @@ def _statement(entry: object, index: int, variables: bool) -> Statement:
         resources=Resources(*resources, variables) if resources else None,
         principal=_principal(entry, place),
         conditions=_conditions(entry.get("Condition", {}), f"{place}.Condition", variables),
+        name=f'"{sid}"' if sid else f"number {index + 1}",
     )
 
 

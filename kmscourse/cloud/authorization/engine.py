@@ -7,30 +7,16 @@ policies and the same tests of a statement.
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from kmscourse.cloud.authorization.context import Context
-from kmscourse.cloud.authorization.document import Statement
 from kmscourse.cloud.authorization.grants import fails_on
-from kmscourse.cloud.authorization.kms_keys import CROSS_ACCOUNT, IAM_ONLY, operation_name
-from kmscourse.cloud.authorization.model import Compiled, CompiledPolicies, Grant, Policies, Request
-from kmscourse.cloud.authorization.principals import Caller, Match, parse_caller
+from kmscourse.cloud.authorization.kms_keys import CROSS_ACCOUNT, IAM_ONLY
+from kmscourse.cloud.authorization.model import Layer, Policies, Request
+from kmscourse.cloud.authorization.plan import FailedOn, GrantPlace, Place, plan_for
+from kmscourse.cloud.authorization.principals import Caller, Match
 
-__all__ = ["RCP_SERVICES", "Layer", "Model", "Outcome", "Scene", "Verdict", "evaluate"]
-
-
-class Layer(StrEnum):
-    """A kind of policy, in the order in which AWS looks (R1.3); the value is AWS's name for it."""
-
-    RCP = "resource control policy"
-    SCP = "service control policy"
-    ENDPOINT = "VPC endpoint policy"
-    RESOURCE = "resource-based policy"
-    GRANT = "grant"
-    IDENTITY = "identity-based policy"
-    BOUNDARY = "permissions boundary"
-    SESSION = "session policy"
+__all__ = ["RCP_SERVICES", "Model", "Outcome", "Scene", "Verdict", "evaluate"]
 
 
 class Model(Enum):
@@ -56,150 +42,165 @@ RCP_SERVICES = frozenset(
 implemented with resource control policies"; the later additions are **[R]**."""
 
 
-class Decided(NamedTuple):
-    """Something that settled a decision: a statement of a policy, or a grant."""
-
-    layer: Layer
-    level: int
-    policy: int
-    statement: Statement | None = None
-    grant: Grant | None = None
-
-
 class Verdict(NamedTuple):
     """The bare result.
 
     ``reason`` says which way it went, for :mod:`.explain`; ``layer`` is the kind of policy that
-    denied or was missing (None if allowed).
+    denied or was missing (None if allowed); ``decided`` holds what settled it.
     """
 
     outcome: Outcome
     reason: str
     layer: Layer | None
-    decided: tuple[Decided, ...] = ()
+    decided: tuple[Place | GrantPlace, ...] = ()
     level: int = 0
+
+
+_RCP, _SCP, _ENDPOINT, _RESOURCE, _GRANT = list(Layer)[:5]
+_KEY, _TRUST, _RETIRE = Model.KEY, Model.TRUST, Model.RETIRE
+_IDENTITY_ONLY, _EITHER = Model.IDENTITY_ONLY, Model.EITHER
+_ALLOWED, _EXPLICIT, _IMPLICIT = Outcome.ALLOWED, Outcome.EXPLICIT, Outcome.IMPLICIT
+_NONE, _ACCOUNT, _LIMITED, _DIRECT = Match.NONE, Match.ACCOUNT, Match.LIMITED, Match.DIRECT
 
 
 class Scene:
     """A request next to its policies, taken apart once."""
 
     __slots__ = (
+        "_context",
+        "_found",
         "action",
         "caller",
-        "context",
         "cross_account",
-        "has_boundary",
         "model",
         "operation",
+        "plan",
         "policies",
-        "rcp_applies",
         "request",
         "resource",
         "resource_account",
-        "scp_applies",
         "service",
     )
 
     def __init__(self, request: Request, policies: Policies) -> None:
         self.request = request
-        self.policies: CompiledPolicies = policies.compiled()
+        given = self.policies = policies.compiled()
         issuer = request.session_issuer
         if issuer is None and request.context and ":assumed-role/" in request.principal:
             issuer = _principal_arn(request)
-        caller = self.caller = parse_caller(request.principal, issuer)
-        self.resource = resource = request.resource
-        self.action, service, self.operation = _read_action(request.action)
-        self.service = service
+        plan = self.plan = plan_for(given, request.principal, issuer, request.action)
+        caller = self.caller = plan.caller
+        self.action, self.service, self.operation = plan.action, plan.service, plan.operation
+        resource = self.resource = request.resource
         owner = request.resource_account
         if owner is None:
             parts = resource.split(":", 5)
             owner = parts[4] if len(parts) == 6 and parts[4].isdigit() else caller.account
         self.resource_account = owner
+        model = self.model = _model(plan.service, plan.operation, resource)
         self.cross_account = (
-            caller.account is not None and owner is not None and caller.account != owner
-        )
-        self.model = model = self._model()
-        if model is _IDENTITY_ONLY:
-            self.cross_account = False
-        given = self.policies
-        self.has_boundary = given.boundary is not None and caller.kind != "root"
-        # R6.1: users, roles and root users of member accounts, not services
-        self.scp_applies = (
-            given.scps is not None
+            caller.account != owner
             and caller.account is not None
-            and caller.account != policies.management_account
-            and not caller.service_linked
-        )
-        # R6.3: customer managed keys in member accounts; RetireGrant is out (R5.8)
-        self.rcp_applies = (
-            given.rcps is not None
-            and service in RCP_SERVICES
-            and not request.aws_managed_key
-            and model is not _RETIRE
+            and owner is not None
             and model is not _IDENTITY_ONLY
-            and (owner is None or owner != policies.management_account)
-            and not caller.service_linked
         )
-        self.context = Context(request, caller, owner, self.operation if service == "kms" else None)
+        self._context: Context | None = None
+        self._found: dict[int, FailedOn] = {}
 
-    def _model(self) -> Model:
-        if self.service == "kms":
-            if self.operation == "RetireGrant":
-                return Model.RETIRE
-            if self.operation in IAM_ONLY or ":key/" not in self.resource:
-                return Model.IDENTITY_ONLY
-            return Model.KEY
-        if self.service == "sts" and ":role/" in self.resource:
-            return Model.TRUST
-        return Model.EITHER
+    @property
+    def context(self) -> Context:
+        """The condition keys of the request; worked out when the first condition asks."""
+        found = self._context
+        if found is None:
+            operation = self.operation if self.service == "kms" else None
+            found = Context(self.request, self.caller, self.resource_account, operation)
+            self._context = found
+        return found
 
-    def concerns(self, layer: Layer, statement: Statement) -> bool:
-        """Whether a statement of this layer applies to the request (its principal included).
+    def values(self, key: str) -> tuple[str, ...]:
+        """The values of a condition key (a :class:`~.conditions.Lookup`)."""
+        return self.context.values(key)
 
-        The action is not looked at: only statements about it are asked for.
+    @property
+    def has_boundary(self) -> bool:
+        return self.policies.boundary is not None and self.caller.kind != "root"
+
+    @property
+    def scp_applies(self) -> bool:
+        return self.plan.scps is not None
+
+    @property
+    def rcp_applies(self) -> bool:
+        """R6.3: RCPs cap customer managed keys in member accounts; RetireGrant is out (R5.8)."""
+        owner, given = self.resource_account, self.policies
+        return (
+            given.rcps is not None
+            and self.service in RCP_SERVICES
+            and not self.request.aws_managed_key
+            and self.model is not _RETIRE
+            and self.model is not _IDENTITY_ONLY
+            and (owner is None or owner != given.management_account)
+            and not self.caller.service_linked
+        )
+
+    def has_a_say(self, layer: Layer) -> bool:
+        """Whether a layer is looked at at all for this request."""
+        if layer is _RESOURCE:
+            # R2.9, R5.8: a key policy says nothing about what it cannot control
+            return self.model is not _IDENTITY_ONLY and self.model is not _RETIRE
+        if layer is _SCP:
+            return self.scp_applies
+        if layer is _RCP:
+            return self.rcp_applies
+        if layer is _GRANT:
+            return self.model is _KEY or self.model is _RETIRE
+        return layer is _ENDPOINT or has_identity(self.caller)
+
+    def failed_on(self, place: Place) -> FailedOn:
+        """The first part of a statement that does not fit the request; empty if it applies.
+
+        Looked at once: the explanation finds what the decision found.
         """
-        if layer is _RESOURCE or layer is _RCP or layer is _ENDPOINT:
-            spec = statement.principal
-            if spec is None or not spec.covers(
-                self.caller,
-                denying=statement.effect == "Deny",
-                has_boundary=self.has_boundary,
-            ):
-                return False
-        return self.circumstances(layer, statement)
+        found = place.settled
+        if found is None:
+            found = self._found.get(place.number)
+            if found is None:
+                found = self._found[place.number] = self._look_at(place)
+        return found
 
-    def circumstances(self, layer: Layer, statement: Statement) -> bool:
-        """Whether resource and conditions match."""
+    def _look_at(self, place: Place) -> FailedOn:
+        statement = place.statement
         resources = statement.resources
         if resources is None:
             # R2.6: without Resource a statement has no effect; trust policies have none
-            if layer is not _RESOURCE or self.model is not _TRUST:
-                return False
-        elif not resources.match(self.resource, self.context):
-            return False
+            if self.model is not _TRUST or place.layer is not _RESOURCE:
+                return "resource"
+        elif not resources.match(self.resource, self):
+            return "resource"
         if statement.conditions:
-            context = self.context
-            context.in_key_policy = layer is _RESOURCE and self.model is _KEY
+            context = self.context_for(place)
             for condition in statement.conditions:
                 if not condition.holds(context):
-                    return False
-        return True
+                    return "condition"
+        return ""
+
+    def context_for(self, place: Place) -> Context:
+        """The condition keys as this policy sees them."""
+        context = self.context
+        context.in_key_policy = place.layer is _RESOURCE and self.model is _KEY
+        return context
 
 
-_RCP, _SCP, _ENDPOINT, _RESOURCE = Layer.RCP, Layer.SCP, Layer.ENDPOINT, Layer.RESOURCE
-_KEY, _TRUST, _RETIRE = Model.KEY, Model.TRUST, Model.RETIRE
-_IDENTITY, _BOUNDARY, _SESSION = Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION
-_IDENTITY_ONLY, _EITHER = Model.IDENTITY_ONLY, Model.EITHER
-
-
-@lru_cache(maxsize=4096)
-def _read_action(action: str) -> tuple[str, str, str]:
-    """The action in lower case, its service, and its operation (KMS's spelling for kms)."""
-    lower = action.lower()
-    service, _, name = lower.partition(":")
-    if not service or not name:
-        raise ValueError(f"{action!r} is not an action: write service:Action")
-    return lower, service, operation_name(action) if service == "kms" else name
+def _model(service: str, operation: str, resource: str) -> Model:
+    if service == "kms":
+        if operation == "RetireGrant":
+            return _RETIRE
+        if operation in IAM_ONLY or ":key/" not in resource:
+            return _IDENTITY_ONLY
+        return _KEY
+    if service == "sts" and ":role/" in resource:
+        return _TRUST
+    return _EITHER
 
 
 def _principal_arn(request: Request) -> str | None:
@@ -210,14 +211,6 @@ def _principal_arn(request: Request) -> str | None:
     return None
 
 
-def evaluate(scene: Scene) -> Verdict:
-    """Decide (the procedure of AWS's "Policy evaluation logic" with KMS's own rules)."""
-    return _denied(scene) or _organization(scene) or _endpoint(scene) or _permission(scene)
-
-
-# ---------------------------------------------------------------- explicit deny (R1.2)
-
-
 _WITH_IDENTITY = frozenset({"user", "role", "session", "federated-user"})
 
 
@@ -226,139 +219,77 @@ def has_identity(caller: Caller) -> bool:
     return caller.kind in _WITH_IDENTITY
 
 
-def _denied(scene: Scene) -> Verdict | None:
-    policies = scene.policies
-    if not policies.any_deny:
-        return None
-    if scene.rcp_applies:
-        for level, documents in enumerate(policies.rcps or ()):
-            if verdict := _first_deny(scene, _RCP, documents, level):
-                return verdict
-    if scene.scp_applies:
-        for level, documents in enumerate(policies.scps or ()):
-            if verdict := _first_deny(scene, _SCP, documents, level):
-                return verdict
-    # R2.9, R5.8: a key policy says nothing about what it cannot control
-    resource = policies.resource
-    if scene.model is _IDENTITY_ONLY or scene.model is _RETIRE:
-        resource = None
-    for layer, own in ((_ENDPOINT, policies.vpc_endpoint), (_RESOURCE, resource)):
-        if own and (verdict := _first_deny(scene, layer, own)):
-            return verdict
-    if has_identity(scene.caller):
-        for layer, own in (
-            (_IDENTITY, policies.identity),
-            (_BOUNDARY, policies.boundary),
-            (_SESSION, policies.session),
-        ):
-            if own and (verdict := _first_deny(scene, layer, own)):
-                return verdict
-    return None
-
-
-def _first_deny(
-    scene: Scene, layer: Layer, documents: tuple[Compiled, ...], level: int = 0
-) -> Verdict | None:
-    for index, compiled in enumerate(documents):
-        if compiled.document.denies:
-            for statement in compiled.document.about(scene.action)[1]:
-                if scene.concerns(layer, statement):
-                    decided = Decided(layer, level, index, statement)
-                    return Verdict(Outcome.EXPLICIT, "deny", layer, (decided,), level)
-    return None
-
-
-# ---------------------------------------------------------------- caps that must allow
-
-
-def _first_allow(
-    scene: Scene, layer: Layer, documents: tuple[Compiled, ...], level: int = 0
-) -> Decided | None:
-    for index, compiled in enumerate(documents):
-        for statement in compiled.document.about(scene.action)[0]:
-            if scene.concerns(layer, statement):
-                return Decided(layer, level, index, statement)
-    return None
-
-
-def _organization(scene: Scene) -> Verdict | None:
+def evaluate(scene: Scene) -> Verdict:
+    """Decide (the procedure of AWS's "Policy evaluation logic" with KMS's own rules)."""
+    plan = scene.plan
+    for place in plan.denies:  # R1.2
+        if scene.has_a_say(place.layer) and not scene.failed_on(place):
+            return Verdict(_EXPLICIT, "deny", place.layer, (place,), place.level)
     # RCPs: RCPFullAWSAccess is attached everywhere and cannot be detached (R1.3), so after the
-    # deny check each level allows.
-    if scene.scp_applies:
-        for level, documents in enumerate(scene.policies.scps or ()):
-            if _first_allow(scene, Layer.SCP, documents, level) is None:
-                return Verdict(Outcome.IMPLICIT, "scp", Layer.SCP, (), level)
-    return None
+    # Denies each level allows.
+    if plan.scps is not None:
+        for level, places in enumerate(plan.scps):
+            if _first_allow(scene, places) is None:
+                return Verdict(_IMPLICIT, "scp", Layer.SCP, (), level)
+    if plan.endpoint is not None and _first_allow(scene, plan.endpoint) is None:
+        return Verdict(_IMPLICIT, "endpoint", Layer.ENDPOINT)
+    return _permission(scene)
 
 
-def _endpoint(scene: Scene) -> Verdict | None:
-    documents = scene.policies.vpc_endpoint
-    if documents is not None and _first_allow(scene, Layer.ENDPOINT, documents) is None:
-        return Verdict(Outcome.IMPLICIT, "endpoint", Layer.ENDPOINT)
+def _first_allow(scene: Scene, places: tuple[Place, ...]) -> Place | None:
+    for place in places:
+        if not scene.failed_on(place):
+            return place
     return None
 
 
 # ---------------------------------------------------------------- who gives permission
 
 
-def resource_match(scene: Scene) -> tuple[Match, Decided | None]:
+def resource_match(scene: Scene) -> tuple[Match, Place | None]:
     """The strongest Allow of the resource's policy for this caller."""
-    best, by = Match.NONE, None
-    if scene.model is _IDENTITY_ONLY or scene.model is _RETIRE:
-        return best, by
-    for index, compiled in enumerate(scene.policies.resource or ()):
-        for statement in compiled.document.about(scene.action)[0]:
-            spec = statement.principal
-            if spec is None:
-                continue
-            match = spec.match(scene.caller)
-            if match > best and scene.circumstances(_RESOURCE, statement):
-                best, by = match, Decided(Layer.RESOURCE, 0, index, statement)
-                if best is Match.DIRECT:
-                    return best, by
+    best, by = _NONE, None
+    for place in scene.plan.resource:
+        if place.match > best and not scene.failed_on(place):
+            if place.match is _DIRECT:
+                return _DIRECT, place
+            best, by = place.match, place
     return best, by
 
 
-def _grant_match(scene: Scene) -> tuple[Match, Decided | None]:
-    best, by = Match.NONE, None
-    for index, grant in enumerate(scene.policies.grants):
-        match, _, _ = fails_on(grant, scene.request, scene.operation, scene.caller, scene.context)
+def _grant_match(scene: Scene) -> tuple[Match, GrantPlace | None]:
+    best, by = _NONE, None
+    for place in scene.plan.grants:
+        match, _, _ = fails_on(
+            place.grant, scene.request, scene.operation, scene.caller, scene.context
+        )
         if match > best:
-            best, by = match, Decided(Layer.GRANT, 0, index, None, grant)
+            best, by = match, place
     return best, by
 
 
-def missing_in_iam(
-    scene: Scene, *, limits_only: bool = False
-) -> tuple[Layer | None, list[Decided]]:
+def missing_in_iam(scene: Scene, *, limits_only: bool = False) -> tuple[Layer | None, list[Place]]:
     """The first of identity policy, boundary and session policy without an Allow; None if none.
 
     The root user has no IAM policies and needs none; a service has none and gets nothing by them.
     ``limits_only`` leaves the identity policies out (R3.2).
     """
-    caller, policies = scene.caller, scene.policies
+    caller, plan = scene.caller, scene.plan
     if caller.kind == "root":
         return None, []
     if not has_identity(caller):
         return Layer.IDENTITY, []
-    by: list[Decided] = []
+    by: list[Place] = []
     if not limits_only:
-        found = _first_allow(scene, _IDENTITY, policies.identity)
+        found = _first_allow(scene, plan.identity)
         if found is None:
-            return _IDENTITY, by
+            return Layer.IDENTITY, by
         by.append(found)
-    if policies.boundary is not None and _first_allow(scene, _BOUNDARY, policies.boundary) is None:
-        return _BOUNDARY, by
-    if policies.session is not None and _first_allow(scene, _SESSION, policies.session) is None:
-        return _SESSION, by
+    if plan.boundary is not None and _first_allow(scene, plan.boundary) is None:
+        return Layer.BOUNDARY, by
+    if plan.session is not None and _first_allow(scene, plan.session) is None:
+        return Layer.SESSION, by
     return None, by
-
-
-def _allowed(reason: str, *by: Decided | None) -> Verdict:
-    return Verdict(_ALLOWED, reason, None, tuple([one for one in by if one is not None]))
-
-
-_ALLOWED = Outcome.ALLOWED
 
 
 def _permission(scene: Scene) -> Verdict:
@@ -368,9 +299,9 @@ def _permission(scene: Scene) -> Verdict:
     if model is _RETIRE:
         return _by_retiring(scene)
     if model is _KEY and scene.cross_account and scene.operation not in CROSS_ACCOUNT:
-        return Verdict(Outcome.IMPLICIT, "not-cross-account", Layer.RESOURCE)  # R4.3
+        return Verdict(_IMPLICIT, "not-cross-account", _RESOURCE)  # R4.3
     verdict = _across(scene) if scene.cross_account else _within(scene)
-    if verdict.outcome is not Outcome.ALLOWED and model is _KEY and scene.policies.grants:
+    if verdict.outcome is not _ALLOWED and model is _KEY and scene.plan.grants:
         return _by_grant(scene) or verdict
     return verdict
 
@@ -378,60 +309,55 @@ def _permission(scene: Scene) -> Verdict:
 def _by_iam(scene: Scene) -> Verdict:
     missing, by = missing_in_iam(scene)
     if missing is None:
-        return _allowed("iam", *by)
-    return Verdict(Outcome.IMPLICIT, "iam-missing", missing, tuple(by))
+        return Verdict(_ALLOWED, "iam", None, tuple(by))
+    return Verdict(_IMPLICIT, "iam-missing", missing, tuple(by))
 
 
 def _within(scene: Scene) -> Verdict:
     """Caller and resource in one account."""
-    match, by = resource_match(scene)
-    if match is Match.DIRECT:
-        return _allowed("resource", by)
-    if match is Match.LIMITED:
+    match, place = resource_match(scene)
+    by = () if place is None else (place,)
+    if match is _DIRECT:
+        return Verdict(_ALLOWED, "resource", None, by)
+    if match is _LIMITED:
         missing, _ = missing_in_iam(scene, limits_only=True)
         if missing is None:
-            return _allowed("resource", by)
-        return Verdict(Outcome.IMPLICIT, "role-limited", missing, (by,) if by else ())
-    if scene.model is not _EITHER and match is Match.NONE:
-        return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)
-    if not has_identity(scene.caller) and scene.caller.kind != "root":
-        return Verdict(Outcome.IMPLICIT, "resource-missing", Layer.RESOURCE)
+            return Verdict(_ALLOWED, "resource", None, by)
+        return Verdict(_IMPLICIT, "role-limited", missing, by)
+    if scene.model is not _EITHER and match is _NONE:
+        return Verdict(_IMPLICIT, "resource-missing", _RESOURCE)
+    if scene.caller.kind != "root" and not has_identity(scene.caller):
+        return Verdict(_IMPLICIT, "resource-missing", _RESOURCE)
     missing, used = missing_in_iam(scene)
     if missing is None:
-        return _allowed("delegated" if match is Match.ACCOUNT else "iam", by, *used)
-    reason = "delegated-missing" if match is Match.ACCOUNT else "iam-missing"
-    return Verdict(Outcome.IMPLICIT, reason, missing, (by, *used) if by else tuple(used))
+        return Verdict(_ALLOWED, "delegated" if match is _ACCOUNT else "iam", None, (*by, *used))
+    reason = "delegated-missing" if match is _ACCOUNT else "iam-missing"
+    return Verdict(_IMPLICIT, reason, missing, (*by, *used))
 
 
 def _across(scene: Scene) -> Verdict:
     """Caller and resource in different accounts: both sides must allow (R4.1, R4.2)."""
-    match, by = resource_match(scene)
+    match, place = resource_match(scene)
+    by = () if place is None else (place,)
     missing, used = missing_in_iam(scene)
-    if match is Match.NONE:
-        return Verdict(Outcome.IMPLICIT, "across-resource-missing", Layer.RESOURCE, tuple(used))
+    if match is _NONE:
+        return Verdict(_IMPLICIT, "across-resource-missing", _RESOURCE, tuple(used))
     if missing is None:
-        return _allowed("across", by, *used)
-    return Verdict(
-        Outcome.IMPLICIT, "across-iam-missing", missing, (by, *used) if by else tuple(used)
-    )
+        return Verdict(_ALLOWED, "across", None, (*by, *used))
+    return Verdict(_IMPLICIT, "across-iam-missing", missing, (*by, *used))
 
 
 def _by_grant(scene: Scene) -> Verdict | None:
     """R4.6: across accounts a grant needs no IAM policy [I]; boundaries and session policies do
     not block what comes from a grant alone (R3.11 [R], not to be taught)."""
-    match, by = _grant_match(scene)
-    if match is Match.DIRECT:
-        return _allowed("grant", by)
-    if match is Match.ACCOUNT:
-        missing, used = missing_in_iam(scene)
-        if missing is None:
-            return _allowed("grant", by, *used)
-    return None
+    match, place = _grant_match(scene)
+    if place is None:
+        return None
+    if match is _DIRECT:
+        return Verdict(_ALLOWED, "grant", None, (place,))
+    missing, used = missing_in_iam(scene)
+    return Verdict(_ALLOWED, "grant", None, (place, *used)) if missing is None else None
 
 
 def _by_retiring(scene: Scene) -> Verdict:
-    if scene.policies.grants:
-        verdict = _by_grant(scene)
-        if verdict is not None:
-            return verdict
-    return Verdict(Outcome.IMPLICIT, "retire", Layer.GRANT)
+    return _by_grant(scene) or Verdict(_IMPLICIT, "retire", _GRANT)

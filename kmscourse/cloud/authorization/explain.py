@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from kmscourse.cloud.authorization.document import Statement
 from kmscourse.cloud.authorization.engine import (
-    Decided,
-    Layer,
     Model,
     Outcome,
     Scene,
@@ -17,44 +14,127 @@ from kmscourse.cloud.authorization.engine import (
     missing_in_iam,
 )
 from kmscourse.cloud.authorization.grants import fails_on
-from kmscourse.cloud.authorization.model import Compiled, Grant
+from kmscourse.cloud.authorization.model import Layer
+from kmscourse.cloud.authorization.names import level_name, spoken_resource, title_of
+from kmscourse.cloud.authorization.plan import FailedOn, GrantPlace, Place
 from kmscourse.cloud.authorization.principals import Match
 
-__all__ = ["LayerView", "Step", "because", "layers_of", "policy_label"]
+__all__ = ["LayerView", "Step", "because", "layers_of", "steps_of"]
 
-FailedOn = Literal["", "principal", "action", "resource", "condition"]
+_RCP, _SCP, _ENDPOINT, _RESOURCE, _GRANT, _IDENTITY, _BOUNDARY, _SESSION = Layer
+_KEY, _TRUST = Model.KEY, Model.TRUST
 
 
-@dataclass(frozen=True, slots=True)
 class Step:
     """One statement (or grant) that AWS looks at.
 
+    What it came to is worked out at once, its words when they are read.
+
     Attributes:
-        layer: the kind of policy, in AWS's words, e.g. ``identity-based policy``.
-        policy: which document, e.g. ``key policy`` or ``IAM policy "AllowDecrypt"``.
-        statement: its Sid, or ``number 2`` when it has none; a grant's id.
-        effect: ``Allow`` or ``Deny``.
-        matched: whether it applies to the request.
+        place: where it stands.
         failed_on: the first part that did not match: ``principal``, ``action``, ``resource`` or
             ``condition``; empty if it matched.
-        detail: why, in a sentence.
-        level: for SCPs and RCPs, counted from the root (0).
-        policy_index, index: which document of the layer and which statement of it, from 0.
-        how: for a matching Allow of a resource-based policy, whom it names: ``account`` (it leaves
-            the decision to IAM), ``role`` or ``caller``; else empty.
     """
 
-    layer: str
-    policy: str
-    statement: str
-    effect: str
-    matched: bool
-    failed_on: FailedOn
-    detail: str
-    level: int = 0
-    policy_index: int = 0
-    index: int = 0
-    how: str = ""
+    __slots__ = ("_scene", "failed_on", "place")
+
+    def __init__(self, scene: Scene, place: Place | GrantPlace, failed_on: FailedOn) -> None:
+        self._scene, self.place, self.failed_on = scene, place, failed_on
+
+    @property
+    def matched(self) -> bool:
+        """Whether it applies to the request."""
+        return not self.failed_on
+
+    @property
+    def layer(self) -> str:
+        """The kind of policy, in AWS's words, e.g. ``identity-based policy``."""
+        return self.place.layer.value
+
+    @property
+    def level(self) -> int:
+        """For SCPs and RCPs, counted from the root (0)."""
+        return self.place.level
+
+    @property
+    def policy_index(self) -> int:
+        """Which document of the layer (and level), from 0."""
+        return self.place.policy
+
+    @property
+    def index(self) -> int:
+        """Which statement of the document, from 0."""
+        return self.place.statement.index if isinstance(self.place, Place) else 0
+
+    @property
+    def policy(self) -> str:
+        """Which document, e.g. ``key policy`` or ``IAM policy "AllowDecrypt"``."""
+        return self.place.label if isinstance(self.place, Place) else "grant"
+
+    @property
+    def statement(self) -> str:
+        """Its Sid, or ``number 2`` when it has none; a grant's id."""
+        place = self.place
+        if isinstance(place, GrantPlace):
+            return place.grant.grant_id or place.grant.name or f"number {place.policy + 1}"
+        return place.statement.sid or f"number {place.statement.index + 1}"
+
+    @property
+    def effect(self) -> str:
+        """``Allow`` or ``Deny``."""
+        return self.place.statement.effect if isinstance(self.place, Place) else "Allow"
+
+    @property
+    def how(self) -> str:
+        """Whom a matching grant or Allow of a resource-based policy names.
+
+        ``account`` (it leaves the decision to IAM), ``role`` or ``caller``; else empty.
+        """
+        place = self.place
+        if isinstance(place, GrantPlace):
+            return _HOW[_look(self._scene, place)[0]]
+        if self.failed_on or place.layer is not _RESOURCE or self.effect == "Deny":
+            return ""
+        return _HOW[place.match]
+
+    @property
+    def detail(self) -> str:
+        """Why it matched or not, in a sentence."""
+        place, scene = self.place, self._scene
+        if isinstance(place, GrantPlace):
+            detail = _look(scene, place)[2]
+            return f"{detail[0].upper()}{detail[1:]}."
+        if self.failed_on:
+            return _why_not(scene, place, self.failed_on)
+        return _matched_detail(scene, place)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and self.place is other.place and self._scene is other._scene
+
+    def __hash__(self) -> int:
+        return id(self.place)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _IN_STEP}
+
+    def __repr__(self) -> str:
+        came_to = f"failed on {self.failed_on}" if self.failed_on else "matched"
+        return f"<Step {self.effect} {self.statement} of {self.policy}: {came_to}>"
+
+
+_IN_STEP = (
+    "layer",
+    "policy",
+    "statement",
+    "effect",
+    "matched",
+    "failed_on",
+    "detail",
+    "level",
+    "policy_index",
+    "index",
+    "how",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,84 +152,13 @@ class LayerView:
     steps: tuple[Step, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-# ---------------------------------------------------------------- names of things
-
-
-def resource_title(scene: Scene) -> str:
-    """What the resource's policy is called."""
-    if scene.model is Model.TRUST:
-        return "role trust policy"
-    return {"kms": "key policy", "s3": "bucket policy"}.get(scene.service, "resource-based policy")
-
-
-def spoken_resource(scene: Scene) -> str:
-    """The resource in words."""
-    resource = scene.resource
-    parts = resource.split(":", 5)
-    if len(parts) < 6:
-        return resource
-    rest = parts[5]
-    if parts[2] == "kms":
-        return rest.replace("key/", "key ", 1) if rest.startswith("key/") else rest
-    if parts[2] == "s3":
-        bucket, slash, key = rest.partition("/")
-        return f"object {key} in bucket {bucket}" if slash else f"bucket {bucket}"
-    if parts[2] == "iam" and rest.startswith("role/"):
-        return f"role {rest.rsplit('/', 1)[-1]}"
-    return resource
-
-
-def policy_label(scene: Scene, layer: Layer, level: int, index: int) -> str:
-    """Which document, in words that are enough to find it."""
-    documents = _documents(scene, layer, level)
-    named = documents[index].name if index < len(documents) else ""
-    many = len(documents) > 1
-    title = {
-        Layer.RCP: "RCP",
-        Layer.SCP: "SCP",
-        Layer.ENDPOINT: "VPC endpoint policy",
-        Layer.RESOURCE: resource_title(scene),
-        Layer.IDENTITY: "IAM policy",
-        Layer.BOUNDARY: "permissions boundary",
-        Layer.SESSION: "session policy",
-    }.get(layer, layer.value)
-    label = f'{title} "{named}"' if named else f"{title} {index + 1}" if many else title
-    if layer in (Layer.RCP, Layer.SCP):
-        label += f" at {_level(scene, layer, level)}"
-    return label
-
-
-def _level(scene: Scene, layer: Layer, level: int) -> str:
-    levels = (scene.policies.scps if layer is Layer.SCP else scene.policies.rcps) or ()
-    if level == 0:
-        return "the organization's root"
-    if level == len(levels) - 1:
-        return "the account"
-    return f"organizational unit level {level}"
-
-
-def _documents(scene: Scene, layer: Layer, level: int) -> tuple[Compiled, ...]:
-    policies = scene.policies
-    match layer:
-        case Layer.RCP:
-            return (policies.rcps or ())[level]
-        case Layer.SCP:
-            return (policies.scps or ())[level]
-        case Layer.ENDPOINT:
-            return policies.vpc_endpoint or ()
-        case Layer.RESOURCE:
-            return policies.resource or ()
-        case Layer.IDENTITY:
-            return policies.identity
-        case Layer.BOUNDARY:
-            return policies.boundary or ()
-        case Layer.SESSION:
-            return policies.session or ()
-        case _:
-            return ()
+        return {
+            "layer": self.layer,
+            "title": self.title,
+            "verdict": self.verdict,
+            "detail": self.detail,
+            "steps": [step.to_dict() for step in self.steps],
+        }
 
 
 # ---------------------------------------------------------------- steps
@@ -157,72 +166,65 @@ def _documents(scene: Scene, layer: Layer, level: int) -> tuple[Compiled, ...]:
 _HOW = {Match.ACCOUNT: "account", Match.LIMITED: "role", Match.DIRECT: "caller", Match.NONE: ""}
 
 
-def step_of(scene: Scene, layer: Layer, level: int, index: int, statement: Statement) -> Step:
-    """Look at one statement part by part."""
-    failed_on, detail = _first_failure(scene, layer, statement)
-    how = ""
-    if not failed_on:
-        detail = _matched_detail(scene, layer, statement)
-        if layer is Layer.RESOURCE and statement.effect == "Allow" and statement.principal:
-            how = _HOW[statement.principal.match(scene.caller)]
-    return Step(
-        layer.value,
-        policy_label(scene, layer, level, index),
-        statement.sid or f"number {statement.index + 1}",
-        statement.effect,
-        not failed_on,
-        failed_on,
-        detail,
-        level,
-        index,
-        statement.index,
-        how,
-    )
+def steps_of(scene: Scene) -> tuple[Step, ...]:
+    """Every statement and grant that is looked at, in the order in which AWS looks."""
+    out: list[Step] = []
+    grants: list[Step] = []
+    if scene.plan.grants and scene.has_a_say(_GRANT):
+        grants = [Step(scene, place, _grant_failed_on(scene, place)) for place in scene.plan.grants]
+    for layer, places in scene.plan.layers:
+        if grants and layer in _AFTER_GRANTS:
+            out += grants
+            grants = []
+        if scene.has_a_say(layer):
+            out += [Step(scene, place, scene.failed_on(place)) for place in places]
+    return (*out, *grants)
 
 
-def _first_failure(scene: Scene, layer: Layer, statement: Statement) -> tuple[FailedOn, str]:
-    spec = statement.principal
-    if layer in (Layer.RCP, Layer.ENDPOINT, Layer.RESOURCE):
-        if spec is None:
-            return "principal", "It names no principal, so it has no effect."
-        if not spec.covers(
-            scene.caller, denying=statement.effect == "Deny", has_boundary=scene.has_boundary
-        ):
+_AFTER_GRANTS = (_IDENTITY, _BOUNDARY, _SESSION)
+
+
+def _why_not(scene: Scene, place: Place, failed_on: FailedOn) -> str:
+    """What is said of the part that does not fit."""
+    statement = place.statement
+    match failed_on:
+        case "principal":
+            spec = statement.principal
+            if spec is None:
+                return "It names no principal, so it has no effect."
             names = sorted(spec.accounts | spec.arns | spec.services | spec.federated)
             listed = ", ".join(names[:4]) or "nobody"
             if spec.negated:
-                return "principal", f"It leaves out {listed}, and the caller is one of them."
-            return "principal", f"It is about {listed}; the caller is {scene.request.principal}."
-    actions = statement.actions
-    if actions is None:
-        return "action", "It names no action, so it has no effect."
-    if not actions.match(scene.action):
-        listed = ", ".join(actions.written[:6])
-        if actions.negated:
-            return "action", f"It is about everything except {listed}."
-        return "action", f"It is about {listed}, not {scene.request.action}."
-    scene.context.in_key_policy = layer is Layer.RESOURCE and scene.model is Model.KEY
-    resources = statement.resources
-    trust = layer is Layer.RESOURCE and scene.model is Model.TRUST
-    if resources is None:
-        if not trust:
-            return "resource", "It names no resource, so it has no effect."
-    elif not resources.match(scene.resource, scene.context):
-        listed = ", ".join(resources.written[:3])
-        if resources.negated:
-            return "resource", f"It is about every resource except {listed}."
-        return "resource", f"It is about {listed}, not {scene.resource}."
-    for condition in statement.conditions:
-        if not condition.holds(scene.context):
-            return "condition", f"Its condition is not met: {condition.explain(scene.context)}."
-    return "", ""
+                return f"It leaves out {listed}, and the caller is one of them."
+            return f"It is about {listed}; the caller is {scene.request.principal}."
+        case "action":
+            actions = statement.actions
+            if actions is None:
+                return "It names no action, so it has no effect."
+            listed = ", ".join(actions.written[:6])
+            if actions.negated:
+                return f"It is about everything except {listed}."
+            return f"It is about {listed}, not {scene.request.action}."
+        case "resource":
+            resources = statement.resources
+            if resources is None:
+                return "It names no resource, so it has no effect."
+            listed = ", ".join(resources.written[:3])
+            if resources.negated:
+                return f"It is about every resource except {listed}."
+            return f"It is about {listed}, not {scene.resource}."
+        case _:
+            context = scene.context_for(place)
+            broken = next(c for c in statement.conditions if not c.holds(context))
+            return f"Its condition is not met: {broken.explain(context)}."
 
 
-def _matched_detail(scene: Scene, layer: Layer, statement: Statement) -> str:
+def _matched_detail(scene: Scene, place: Place) -> str:
     parts = []
+    statement = place.statement
     spec = statement.principal
-    if layer is Layer.RESOURCE and spec is not None and statement.effect == "Allow":
-        match spec.match(scene.caller):
+    if place.layer is _RESOURCE and spec is not None and statement.effect == "Allow":
+        match place.match:
             case Match.ACCOUNT:
                 parts.append(
                     f"It names account {scene.caller.account}, which leaves the decision to that "
@@ -242,142 +244,98 @@ def _matched_detail(scene: Scene, layer: Layer, statement: Statement) -> str:
     return " ".join(parts)
 
 
-def _grant_step(scene: Scene, index: int, grant: Grant) -> Step:
-    match, failed, detail = fails_on(
-        grant, scene.request, scene.operation, scene.caller, scene.context
-    )
-    failed_on: FailedOn = "principal"
+def _look(scene: Scene, place: GrantPlace) -> tuple[Match, str, str]:
+    return fails_on(place.grant, scene.request, scene.operation, scene.caller, scene.context)
+
+
+def _grant_failed_on(scene: Scene, place: GrantPlace) -> FailedOn:
+    match, failed, _ = _look(scene, place)
+    if match is not Match.NONE:
+        return ""
     if failed in ("resource", "action", "condition"):
-        failed_on = failed  # type: ignore[assignment]
-    return Step(
-        Layer.GRANT.value,
-        "grant",
-        grant.grant_id or grant.name or f"number {index + 1}",
-        "Allow",
-        match is not Match.NONE,
-        "" if match is not Match.NONE else failed_on,
-        detail[0].upper() + detail[1:] + ".",
-        0,
-        index,
-        0,
-        _HOW[match],
-    )
-
-
-def step_for(scene: Scene, decided: Decided) -> Step:
-    """The step of something that settled the decision."""
-    if decided.grant is not None:
-        return _grant_step(scene, decided.policy, decided.grant)
-    assert decided.statement is not None
-    return step_of(scene, decided.layer, decided.level, decided.policy, decided.statement)
-
-
-def _steps(scene: Scene, layer: Layer, level: int = 0) -> list[Step]:
-    return [
-        step_of(scene, layer, level, index, statement)
-        for index, compiled in enumerate(_documents(scene, layer, level))
-        for statement in compiled.document.statements
-    ]
+        return failed  # type: ignore[return-value]
+    return "principal"
 
 
 # ---------------------------------------------------------------- layers
 
 
-def layers_of(scene: Scene) -> tuple[LayerView, ...]:
-    """Each kind of policy in the order in which AWS looks, with its statements."""
+def layers_of(scene: Scene, every: tuple[Step, ...]) -> tuple[LayerView, ...]:
+    """Each kind of policy in the order in which AWS looks, with its statements.
+
+    ``every`` is what :func:`steps_of` found.
+    """
     policies, caller = scene.policies, scene.caller
     out: list[LayerView] = []
 
-    def add(layer: Layer, title: str, verdict: str, detail: str, steps: list[Step]) -> None:
-        out.append(LayerView(layer.value, title, verdict, detail, tuple(steps)))
+    def add(layer: Layer, title: str, verdict: str, detail: str) -> None:
+        steps = tuple(step for step in every if step.place.layer is layer)
+        out.append(LayerView(layer.value, title, verdict, detail, steps))
 
-    def capped(layer: Layer, title: str, levels: object, applies: bool, why_not: str) -> None:
-        if levels is None:
-            return
-        if not applies:
-            add(layer, title, "Not applied", why_not, [])
-            return
-        assert isinstance(levels, tuple)
-        steps = [step for level in range(len(levels)) for step in _steps(scene, layer, level)]
-        if any(step.matched and step.effect == "Deny" for step in steps):
-            add(layer, title, "Deny", "A statement denies the request.", steps)
-            return
-        if layer is Layer.SCP:
-            for level in range(len(levels)):
-                if not any(s.matched and s.effect == "Allow" and s.level == level for s in steps):
-                    where = _level(scene, layer, level)
-                    add(layer, title, "No allow", f"Nothing at {where} allows it.", steps)
-                    return
-        detail = (
-            "Every level allows it. This gives nobody anything; it only does not stand in the way."
-        )
-        if layer is Layer.RCP:
-            detail = "No statement denies it, and RCPFullAWSAccess, always attached, allows all."
-        add(layer, title, "Allow", detail, steps)
+    def of(layer: Layer) -> list[Step]:
+        return [step for step in every if step.place.layer is layer]
 
-    capped(
-        Layer.RCP,
-        "Resource control policies",
-        policies.rcps,
-        scene.rcp_applies,
-        "RCPs cap resources of member accounts of the services that support them; not this one.",
-    )
-    capped(
-        Layer.SCP,
-        "Service control policies",
-        policies.scps,
-        scene.scp_applies,
-        "SCPs cap users and roles of member accounts; not this caller.",
-    )
+    if policies.rcps is not None:
+        add(_RCP, "Resource control policies", *_capped(scene, _RCP, of(_RCP)))
+    if policies.scps is not None:
+        add(_SCP, "Service control policies", *_capped(scene, _SCP, of(_SCP)))
     if policies.vpc_endpoint is not None:
-        steps = _steps(scene, Layer.ENDPOINT)
-        add(Layer.ENDPOINT, "VPC endpoint policy", *_plain(steps), steps)
-    title = resource_title(scene)
-    heading = title[0].upper() + title[1:]
-    if policies.resource is not None or scene.model in (Model.KEY, Model.TRUST):
-        if scene.model in (Model.IDENTITY_ONLY, Model.RETIRE):
-            detail = f"A key policy has no say in {scene.request.action}."
-            add(Layer.RESOURCE, heading, "Not applied", detail, [])
+        add(_ENDPOINT, "VPC endpoint policy", *_plain(of(_ENDPOINT)))
+    if policies.resource is not None or scene.model in (_KEY, _TRUST):
+        title = title_of(scene.service)
+        heading = title[0].upper() + title[1:]
+        add(_RESOURCE, heading, *_by_resource(scene, of(_RESOURCE)))
+    if scene.has_a_say(_GRANT) and policies.grants:
+        if any(step.matched for step in of(_GRANT)):
+            add(_GRANT, "Grants", "Allow", "A grant allows it.")
         else:
-            steps = _steps(scene, Layer.RESOURCE)
-            verdict, detail = _plain(steps)
-            if verdict == "Allow" and all(
-                step.how == "account" for step in steps if step.matched and step.effect == "Allow"
-            ):
-                verdict = "Left to IAM"
-                detail = f"It names account {caller.account}: that account's IAM policies decide."
-            add(Layer.RESOURCE, heading, verdict, detail, steps)
-    if scene.model in (Model.KEY, Model.RETIRE) and policies.grants:
-        steps = [_grant_step(scene, index, grant) for index, grant in enumerate(policies.grants)]
-        verdict = "Allow" if any(step.matched for step in steps) else "No allow"
-        detail = "A grant allows it." if verdict == "Allow" else "No grant covers this request."
-        add(Layer.GRANT, "Grants", verdict, detail, steps)
+            add(_GRANT, "Grants", "No allow", "No grant covers this request.")
+    title = "Identity-based policies"
     if has_identity(caller):
-        steps = _steps(scene, Layer.IDENTITY)
-        add(Layer.IDENTITY, "Identity-based policies", *_plain(steps), steps)
+        add(_IDENTITY, title, *_plain(of(_IDENTITY)))
         if policies.boundary is not None:
-            steps = _steps(scene, Layer.BOUNDARY)
-            add(Layer.BOUNDARY, "Permissions boundary", *_plain(steps), steps)
+            add(_BOUNDARY, "Permissions boundary", *_plain(of(_BOUNDARY)))
         if policies.session is not None:
-            steps = _steps(scene, Layer.SESSION)
-            add(Layer.SESSION, "Session policy", *_plain(steps), steps)
+            add(_SESSION, "Session policy", *_plain(of(_SESSION)))
     elif caller.kind == "root":
-        add(
-            Layer.IDENTITY,
-            "Identity-based policies",
-            "Not applied",
-            "IAM policies cannot be attached to the root user and do not limit it.",
-            [],
-        )
+        why = "IAM policies cannot be attached to the root user and do not limit it."
+        add(_IDENTITY, title, "Not applied", why)
     else:
-        add(
-            Layer.IDENTITY,
-            "Identity-based policies",
-            "Not applied",
-            "The caller has no IAM policies.",
-            [],
-        )
+        add(_IDENTITY, title, "Not applied", "The caller has no IAM policies.")
     return tuple(out)
+
+
+def _capped(scene: Scene, layer: Layer, steps: list[Step]) -> tuple[str, str]:
+    """What the organization's policies of a kind come to: verdict and detail."""
+    if not scene.has_a_say(layer):
+        return "Not applied", (
+            "SCPs cap users and roles of member accounts; not this caller."
+            if layer is _SCP
+            else "RCPs cap resources of member accounts of the services that support them; "
+            "not this one."
+        )
+    if any(step.matched and step.effect == "Deny" for step in steps):
+        return "Deny", "A statement denies the request."
+    if layer is _RCP:
+        return "Allow", "No statement denies it, and RCPFullAWSAccess, always attached, allows all."
+    allowing = {step.level for step in steps if step.matched}
+    for level in range(len(scene.policies.scps or ())):
+        if level not in allowing:
+            return "No allow", f"Nothing at {level_name(scene.policies, layer, level)} allows it."
+    return "Allow", (
+        "Every level allows it. This gives nobody anything; it only does not stand in the way."
+    )
+
+
+def _by_resource(scene: Scene, steps: list[Step]) -> tuple[str, str]:
+    """What the resource's policy comes to: verdict and detail."""
+    if not scene.has_a_say(_RESOURCE):
+        return "Not applied", f"A key policy has no say in {scene.request.action}."
+    verdict, detail = _plain(steps)
+    if verdict == "Allow" and all(step.how == "account" for step in steps if step.matched):
+        account = scene.caller.account
+        return "Left to IAM", f"It names account {account}: that account's IAM policies decide."
+    return verdict, detail
 
 
 def _plain(steps: list[Step]) -> tuple[str, str]:
@@ -390,25 +348,28 @@ def _plain(steps: list[Step]) -> tuple[str, str]:
 
 # ---------------------------------------------------------------- the one sentence
 
-_CLOSENESS = {"condition": 3, "resource": 2, "action": 1, "principal": 0, "": 4}
+_CLOSENESS = {"condition": 3, "resource": 2, "action": 1, "principal": 0, "": 0}
 
 
 def _nearest(scene: Scene, layer: Layer) -> str:
-    """A hint at the Allow that came closest, if one came close."""
-    best: Step | None = None
-    for step in _steps(scene, layer):
-        if step.effect != "Allow" or step.matched:
-            continue
-        rank = _CLOSENESS[step.failed_on]
-        if layer is not Layer.RESOURCE and rank < 2:
-            continue
-        if rank >= 1 and (best is None or rank > _CLOSENESS[best.failed_on]):
-            best = step
+    """A hint at the Allow that came closest, if one came close.
+
+    Nearly every statement of an IAM policy is about the caller, so there the action must fit.
+    """
+    best, rank = None, 0 if layer is _RESOURCE else 1
+    for own, places in scene.plan.layers:
+        for place in places if own is layer else ():
+            closeness = _CLOSENESS[scene.failed_on(place)]
+            if closeness > rank and place.statement.effect == "Allow":
+                best, rank = place, closeness
     if best is None:
         return ""
-    which = best.statement if best.statement.startswith("number ") else f'"{best.statement}"'
-    where = f" of the {best.policy}" if layer is Layer.RESOURCE else f" of {best.policy}"
-    return f" The nearest statement is {which}{where}: {best.detail[0].lower()}{best.detail[1:]}"
+    where = f"the {best.label}" if layer is _RESOURCE else best.label
+    detail = _why_not(scene, best, scene.failed_on(best))
+    return (
+        f" The nearest statement is {best.statement.name} of {where}: "
+        f"{detail[0].lower()}{detail[1:]}"
+    )
 
 
 def _root(scene: Scene) -> str:
@@ -433,8 +394,7 @@ def because(scene: Scene, verdict: Verdict) -> str:
 
 def _because_denied(scene: Scene, verdict: Verdict) -> str:
     decided = verdict.decided[0]
-    assert decided.statement is not None
-    label = policy_label(scene, decided.layer, decided.level, decided.policy)
+    assert isinstance(decided, Place)
     owner = _owner(scene, decided.layer)
     condition = ""
     if decided.statement.conditions:
@@ -448,16 +408,16 @@ def _because_denied(scene: Scene, verdict: Verdict) -> str:
                 "permissions boundary"
             )
     return (
-        f"Denied by statement {decided.statement.name} of the {label}{owner}: it denies "
+        f"Denied by {decided.spoken}{owner}: it denies "
         f"{scene.request.action} to {scene.caller.spoken}{condition}. A Deny wins over every "
         "Allow, so only changing that statement helps."
     )
 
 
 def _owner(scene: Scene, layer: Layer) -> str:
-    if layer is Layer.RESOURCE:
-        return f" of {spoken_resource(scene)}"
-    if layer in (Layer.IDENTITY, Layer.BOUNDARY):
+    if layer is _RESOURCE:
+        return f" of {spoken_resource(scene.resource)}"
+    if layer in (_IDENTITY, _BOUNDARY):
         return f" of {_identity_spoken(scene)}"
     return ""
 
@@ -470,11 +430,11 @@ def _identity_spoken(scene: Scene) -> str:
 
 
 def _because_allowed(scene: Scene, verdict: Verdict) -> str:
-    action, who, what = scene.request.action, scene.caller.spoken, spoken_resource(scene)
+    action, who, what = scene.request.action, scene.caller.spoken, spoken_resource(scene.resource)
     names = [
-        f"statement {d.statement.name} of the {policy_label(scene, d.layer, d.level, d.policy)}"
+        d.spoken
         for d in verdict.decided
-        if d.statement is not None and d.layer in (Layer.RESOURCE, Layer.IDENTITY)
+        if isinstance(d, Place) and (d.layer is _RESOURCE or d.layer is _IDENTITY)
     ]
     match verdict.reason:
         case "resource":
@@ -483,7 +443,7 @@ def _because_allowed(scene: Scene, verdict: Verdict) -> str:
                 "account nothing else is needed."
             )
         case "grant":
-            grant = next(d.grant for d in verdict.decided if d.grant is not None)
+            grant = next(d.grant for d in verdict.decided if isinstance(d, GrantPlace))
             ident = f" {grant.grant_id}" if grant.grant_id else ""
             if scene.model is Model.RETIRE:
                 return f"Allowed: {who} may retire grant{ident}."
@@ -512,11 +472,11 @@ def _because_allowed(scene: Scene, verdict: Verdict) -> str:
 
 def _because_missing(scene: Scene, verdict: Verdict) -> str:
     request, caller = scene.request, scene.caller
-    action, who, what = request.action, caller.spoken, spoken_resource(scene)
-    title = resource_title(scene)
+    action, who, what = request.action, caller.spoken, spoken_resource(scene.resource)
+    title = title_of(scene.service)
     match verdict.reason:
         case "scp":
-            where = _level(scene, Layer.SCP, verdict.level)
+            where = level_name(scene.policies, _SCP, verdict.level)
             return (
                 f"Not allowed: no service control policy at {where} allows {action}, and each "
                 f"level above and at account {caller.account} must; add it to an SCP there."
@@ -525,7 +485,7 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
             return (
                 f"Not allowed: the request came through a VPC endpoint whose policy does not allow "
                 f"{action} to {who}; add it to the VPC endpoint policy."
-                + _nearest(scene, Layer.ENDPOINT)
+                + _nearest(scene, _ENDPOINT)
             )
         case "not-cross-account":
             return (
@@ -542,8 +502,8 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
         case "resource-missing":
             return _resource_missing(scene, title)
         case "role-limited":
-            by = verdict.decided[0].statement if verdict.decided else None
-            named = f" (statement {by.name})" if by is not None else ""
+            by = verdict.decided[0] if verdict.decided else None
+            named = f" (statement {by.statement.name})" if isinstance(by, Place) else ""
             return (
                 f"Not allowed: the {title} of {what} names {_identity_spoken(scene)}{named}, but "
                 + _limit(scene, verdict.layer)
@@ -567,7 +527,7 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
                 f"does not let {who} of account {caller.account} {_do(action)}; add an Allow for "
                 f"{_root(scene)} or {_caller_arn(scene)} to that {title}."
                 + iam
-                + _nearest(scene, Layer.RESOURCE)
+                + _nearest(scene, _RESOURCE)
             )
         case "across-iam-missing":
             start = (
@@ -576,14 +536,14 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
             )
             return start + _iam_missing(scene, verdict.layer)
         case _:
-            if verdict.layer is Layer.IDENTITY:
+            if verdict.layer is _IDENTITY:
                 note = ""
                 if scene.service == "kms" and scene.policies.resource:
                     note = " A key policy has no say in it."
                 return (
                     f"Not allowed: no IAM policy of {_identity_spoken(scene)} allows {action} on "
                     f"{what}; add an Allow for it to one of them.{note}"
-                    + _nearest(scene, Layer.IDENTITY)
+                    + _nearest(scene, _IDENTITY)
                 )
             return (
                 f"Not allowed: an IAM policy of {_identity_spoken(scene)} allows {action}, but "
@@ -597,18 +557,18 @@ def _do(action: str) -> str:
 
 def _resource_missing(scene: Scene, title: str) -> str:
     request, caller = scene.request, scene.caller
-    what = spoken_resource(scene)
+    what = spoken_resource(scene.resource)
     if scene.model is Model.EITHER:
         return (
             f"Not allowed: the {title} of {what} does not allow {request.action} to "
             f"{caller.spoken}, who has no IAM policies that could; add an Allow to that {title}."
-            + _nearest(scene, Layer.RESOURCE)
+            + _nearest(scene, _RESOURCE)
         )
     if not has_identity(caller) and caller.kind != "root":
         return (
             f"Not allowed: the {title} of {what} does not allow {request.action} to "
             f"{caller.spoken}; add an Allow with that principal to the {title}."
-            + _nearest(scene, Layer.RESOURCE)
+            + _nearest(scene, _RESOURCE)
         )
     extra = ""
     if has_identity(caller) and missing_in_iam(scene)[0] is None:
@@ -621,29 +581,29 @@ def _resource_missing(scene: Scene, title: str) -> str:
         f"nor leaves it to IAM by naming account {caller.account}; add an Allow for "
         f"{_caller_arn(scene)} or {_root(scene)} to the {title}."
         + extra
-        + _nearest(scene, Layer.RESOURCE)
+        + _nearest(scene, _RESOURCE)
     )
 
 
 def _iam_missing(scene: Scene, layer: Layer | None) -> str:
-    if layer is Layer.IDENTITY:
+    if layer is _IDENTITY:
         who = _identity_spoken(scene)
         return (
             f"but no IAM policy of {who} allows {scene.request.action} on {scene.resource}; add "
-            f"an Allow for it to an IAM policy of {who}." + _nearest(scene, Layer.IDENTITY)
+            f"an Allow for it to an IAM policy of {who}." + _nearest(scene, _IDENTITY)
         )
     return "and an IAM policy allows it, but " + _limit(scene, layer)
 
 
 def _limit(scene: Scene, layer: Layer | None) -> str:
     action, who = scene.request.action, _identity_spoken(scene)
-    if layer is Layer.BOUNDARY:
+    if layer is _BOUNDARY:
         return (
             f"the permissions boundary of {who} does not allow {action}, and nothing outside a "
             f"boundary is possible; add it to the permissions boundary."
-            + _nearest(scene, Layer.BOUNDARY)
+            + _nearest(scene, _BOUNDARY)
         )
     return (
         f"the session policy given when this session was made does not allow {action}; make the "
-        "session with a session policy that does." + _nearest(scene, Layer.SESSION)
+        "session with a session policy that does." + _nearest(scene, _SESSION)
     )

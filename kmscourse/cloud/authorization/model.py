@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from kmscourse.cloud.authorization.document import Document, PolicyDocument, compile_policy
 
-__all__ = ["CompiledPolicies", "Grant", "NamedPolicy", "Policies", "Request"]
+__all__ = ["CompiledPolicies", "Grant", "Layer", "NamedPolicy", "Policies", "Request"]
+
+
+class Layer(StrEnum):
+    """A kind of policy, in the order in which AWS looks (R1.3); the value is AWS's name for it."""
+
+    short: str
+    """What a document of it is called in an explanation."""
+
+    def __new__(cls, value: str, short: str) -> Layer:
+        layer = str.__new__(cls, value)
+        layer._value_, layer.short = value, short
+        return layer
+
+    RCP = "resource control policy", "RCP"
+    SCP = "service control policy", "SCP"
+    ENDPOINT = "VPC endpoint policy", "VPC endpoint policy"
+    RESOURCE = "resource-based policy", "resource-based policy"
+    GRANT = "grant", "grant"
+    IDENTITY = "identity-based policy", "IAM policy"
+    BOUNDARY = "permissions boundary", "permissions boundary"
+    SESSION = "session policy", "session policy"
 
 
 @dataclass(frozen=True)
@@ -163,6 +185,7 @@ class Policies:
                     grant if isinstance(grant, Grant) else Grant.from_listing(grant)
                     for grant in self.grants
                 ),
+                management_account=self.management_account,
             )
             self.__dict__["_compiled"] = found
         return found
@@ -189,16 +212,11 @@ class CompiledPolicies:
     rcps: tuple[tuple[Compiled, ...], ...] | None
     vpc_endpoint: tuple[Compiled, ...] | None
     grants: tuple[Grant, ...]
-    any_deny: bool = field(init=False, default=False)
-
-    def __post_init__(self) -> None:
-        flat = [self.identity, self.resource, self.boundary, self.session, self.vpc_endpoint]
-        flat += [*(self.scps or ()), *(self.rcps or ())]
-        object.__setattr__(
-            self,
-            "any_deny",
-            any(compiled.document.denies for several in flat for compiled in several or ()),
-        )
+    management_account: str | None
+    plans: dict[tuple[str, str | None, str], Any] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+    """What :mod:`.plan` made of them, by caller, issuer and action."""
 
 
 def _several(

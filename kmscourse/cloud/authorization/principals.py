@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 __all__ = ["Caller", "Match", "PrincipalSpec", "parse_caller"]
@@ -34,7 +34,7 @@ class Match(IntEnum):
     DIRECT = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """The principal of a request, taken apart.
 
@@ -49,11 +49,11 @@ class Caller:
     partition: str = "aws"
     chain: frozenset[str] = field(default_factory=frozenset)
 
-    @property
+    @cached_property
     def account_root(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:root"
 
-    @property
+    @cached_property
     def service_linked(self) -> bool:
         """True for a service-linked role or its session: exempt from SCPs and RCPs (R6.1, R6.3).
 
@@ -64,7 +64,7 @@ class Caller:
         name = self.identity.rsplit("/", 1)[-1]
         return "/aws-service-role/" in self.identity or name.startswith("AWSServiceRoleFor")
 
-    @property
+    @cached_property
     def spoken(self) -> str:
         """The caller in words, for explanations."""
         name = self.arn.rsplit("/", 1)[-1]
