@@ -13,18 +13,12 @@ The peer is what one would write first: an ipywidgets text area with the policy,
 
 from __future__ import annotations
 
-import platform
-import sys
-import tempfile
-from importlib.metadata import version
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
+from _in_jupyterlab import heading, line, measure, opened, times_asked
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.envelope_view import line, measure
-from tests.browser.jupyter import Desk, find_browser, start_chromium, start_jupyterlab
+if TYPE_CHECKING:
+    from tests.browser.jupyter import Desk
 
 SETUP = """
 import boto3, json
@@ -91,23 +85,7 @@ def add_and_reset(desk: Desk, times: int) -> list[float]:
 
 
 def main(presses: int) -> None:
-    browser_path = find_browser()
-    if browser_path is None:
-        sys.exit("No browser found: install chromium, or name one in KMSCOURSE_BROWSER.")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        start_jupyterlab(Path(folder)) as server,
-        start_chromium(browser_path) as browser,
-    ):
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(c.strip()) for c in (SETUP, VIEW, PEER)],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        )
-        nbformat.write(notebook, server.root / "bench.ipynb")
-        desk = Desk(browser.new_page(viewport={"width": 1280, "height": 1600}), server)
-        desk.watch()
-        desk.open("bench.ipynb")
-        desk.run_all()
+    with opened(SETUP, VIEW, PEER) as desk:
         desk.page.locator(".dec").wait_for()
         added = add_and_reset(desk, min(presses // 2, 20))
         desk.page.locator('.dec [data-key="identity"]').focus()
@@ -115,17 +93,11 @@ def main(presses: int) -> None:
         desk.page.locator(".dec-text").wait_for()
         ours = turn(desk, presses, ".dec-text", OURS)
         peers = turn(desk, presses, ".widget-textarea textarea", THEIRS)
-        chromium = browser.version
-        complaints = desk.complaints
-    print(f"\nKey press to new verdict, ms; Python {platform.python_version()}, Chromium", end=" ")
-    print(f"{chromium}, JupyterLab {version('jupyterlab')}, anywidget {version('anywidget')}\n")
-    print(f"{'':<58} {'p50':>7} {'p95':>7}")
+        heading("Key press to new verdict", desk)
     line("decision view: a letter typed in a policy", ours)
     line("decision view: the missing statement added, or all put back", added)
     line("peer: ipywidgets text area, the same decide, the sentence", peers)
-    if complaints:
-        sys.exit("\n".join(complaints))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main(times_asked())

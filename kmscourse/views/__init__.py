@@ -1,5 +1,6 @@
 """The widgets: each shows a real object, drawn in the browser and usable by keyboard alone.
 
+``CostExplorer``: two designs, what dominates their cost, and where they break even.
 ``DecisionView``: who may, and why: a decision, with policies that can be changed.
 ``Envelope``: a sealed message, opened layer by layer.
 ``RotationTimeline``: keys over the years, what opens which ciphertext, and the cost.
@@ -9,10 +10,19 @@
 
 from __future__ import annotations
 
+from kmscourse.views.cost import CostExplorer
 from kmscourse.views.decision import DecisionView
 from kmscourse.views.envelope import Answer, Envelope
 from kmscourse.views.rotation import RotationTimeline
 from kmscourse.views.who_can_read import WhoCanRead
 from kmscourse.views.wire import Wire
 
-__all__ = ["Answer", "DecisionView", "Envelope", "RotationTimeline", "WhoCanRead", "Wire"]
+__all__ = [
+    "Answer",
+    "CostExplorer",
+    "DecisionView",
+    "Envelope",
+    "RotationTimeline",
+    "WhoCanRead",
+    "Wire",
+]
