@@ -29,6 +29,12 @@ facts:       ## write docs/facts.md, the prices, limits and dates, from kmscours
 coverage:    ## write docs/coverage.md, where each bullet of the study notes is taught
 	@tools/run --dev sh -c 'course coverage --page > docs/coverage.md'
 
+glossary:    ## write docs/glossary.md from lessons/glossary.yaml
+	@tools/run --dev sh -c 'python -m kmscourse.authoring glossary > docs/glossary.md'
+
+workshop:    ## write docs/workshop.md from lessons/workshop.yaml and each teaching.md
+	@tools/run --dev sh -c 'python -m kmscourse.workshop > docs/workshop.md'
+
 environment: ## write environment.yml (conda, Binder) from uv.lock
 	@tools/run --dev python tools/environment.py
 
@@ -38,4 +44,4 @@ clean:       ## remove what the tools made; my-work/ stays
 help:        ## list these
 	@awk -F ': *## ' '/^[a-z]+: *## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-.PHONY: lab test build bench lint types format facts coverage environment clean help
+.PHONY: lab test build bench lint types format facts coverage glossary workshop environment clean help

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -96,8 +96,27 @@ def progress(
     name: Annotated[
         str | None, typer.Argument(metavar="[LESSON]", help="For the tasks of one lab.")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="FILE", help="Write it to a file, to hand in or to take along."
+        ),
+    ] = None,
+    who: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="With --export: any name you like.")
+    ] = "",
+    take_in: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE", help="Add what another machine exported."),
+    ] = None,
 ) -> None:
     """Show how far you have come, in all labs or, task by task, in one."""
+    if export is not None:
+        _export_progress(export, who)
+        return
+    if take_in is not None:
+        _import_progress(take_in)
+        return
     if name is not None:
         _list_tasks(course.lesson(name))
         return
@@ -122,6 +141,44 @@ def progress(
     _say(f"\nNext: course lab {todo}" if todo else "\nAll tasks are done.")
     if kept.note:
         _say(kept.note)
+
+
+@app.command()
+def slides(
+    name: LessonName,
+    to: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="slides-NN.html, if not said.")
+    ] = None,
+) -> None:
+    """Write a lesson as slides: one file for a browser, which needs no network."""
+    from kmscourse.workshop.slides import write
+
+    chosen = course.lesson(name)
+    written = write(chosen, to or Path(f"slides-{chosen.number}.html"))
+    _say(f"The slides are in {written}. Arrow keys move, f fills the screen, o shows all.")
+
+
+@app.command()
+def room(
+    folder: Annotated[Path, typer.Argument(help="Where the files of `progress --export` are.")],
+    to: Annotated[
+        Path | None, typer.Argument(metavar="[PAGE]", help="room.html in the folder, if not said.")
+    ] = None,
+) -> None:
+    """For instructors: write a page that shows where the room is stuck."""
+    from datetime import datetime
+
+    from kmscourse.workshop.room import gather, page
+
+    found = gather(folder, course.lessons())
+    page_file = to or folder / "room.html"
+    page_file.write_text(page(found, datetime.now()), encoding="utf-8")
+    for task in found.stuck[:3]:
+        _say(f"Stuck: {task.lesson} {task.task} ({task.trying} trying, {task.done} done)")
+    for trouble in found.trouble:
+        _say(trouble)
+    learners = f"{found.learners} learner{'' if found.learners == 1 else 's'}"
+    _say(f"The page of {learners} is in {page_file}.")
 
 
 @app.command()
@@ -296,6 +353,36 @@ def _list_tasks(lesson: course.Lesson) -> None:
         _say(kept.note)
 
 
+def _export_progress(to: Path, who: str) -> None:
+    import secrets
+    from datetime import UTC, datetime
+
+    from kmscourse.lab import read_progress
+    from kmscourse.lab.record import export
+
+    kept = read_progress()
+    if to.is_dir():
+        to /= f"progress-{who or secrets.token_hex(4)}.json"
+    to.write_text(export(kept, who or to.stem, datetime.now(UTC)), encoding="utf-8")
+    _say(f"Your progress is written to {to}. It has tasks, attempts and hints, and no code.")
+    if kept.note:
+        _say(kept.note)
+
+
+def _import_progress(file: Path) -> None:
+    from kmscourse.lab.record import read_export, take_in
+
+    try:
+        handed_in = read_export(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        _complain(f"{file} cannot be taken in: {error}. Nothing was changed.")
+    after = take_in(handed_in)
+    done = sum(map(after.done, after.lessons))
+    _say(f"Taken in. {done} task{' is' if done == 1 else 's are'} done now; nothing was lost.")
+    if after.note:
+        _say(after.note)
+
+
 def _standing() -> Sequence[Standing]:
     from kmscourse.lab import read_progress
     from kmscourse.lab.session import standings
@@ -317,7 +404,7 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _complain(text: str, code: int = 1) -> None:
+def _complain(text: str, code: int = 1) -> NoReturn:
     typer.secho(text, fg="red", err=True)
     sys.exit(code)
 

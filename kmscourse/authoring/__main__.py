@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from kmscourse import course
-from kmscourse.authoring import rules, whole
+from kmscourse.authoring import glossary, rules, whole
 from kmscourse.authoring.build import build as build_products
-from kmscourse.authoring.problem import Problem
+from kmscourse.authoring.problem import BuildError, Problem
 from kmscourse.authoring.products import products
 
 app = typer.Typer(
@@ -67,6 +67,17 @@ def check(names: Names = None) -> None:
         found += whole.strays(course.root(), lessons)
     _tell(found)
     console.print(f"{len(lessons)} lessons: all well.")
+
+
+@app.command("glossary")
+def write_glossary() -> None:
+    """Print the page of the glossary, or say what it lacks."""
+    home, lessons = course.root(), course.lessons()
+    try:
+        _tell(glossary.problems(home, lessons))
+        typer.echo(glossary.page(home, lessons), nl=False)
+    except BuildError as error:
+        _tell([error.problem])
 
 
 def _lessons(names: list[str] | None) -> list[course.Lesson]:

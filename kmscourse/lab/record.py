@@ -61,6 +61,15 @@ class Progress:
         return replace(self, lessons=lessons)
 
 
+@dataclass(frozen=True)
+class HandedIn:
+    """Progress that a learner handed in: under which name, and when."""
+
+    who: str
+    at: datetime
+    progress: Progress
+
+
 class _NewerError(Exception):
     """The file was written by a later edition of the course."""
 
@@ -120,6 +129,51 @@ def reset(lesson: str, home: Path | None = None) -> Progress:
     return _rewrite(without, home)
 
 
+def export(progress: Progress, who: str, at: datetime) -> str:
+    """Progress as text to hand in, under any name the learner likes; `read_export` reads it."""
+    about = {"who": who, "exported_at": at.isoformat(timespec="seconds")}
+    return json.dumps({**about, **_document(progress)}, indent=2) + "\n"
+
+
+def read_export(text: str) -> HandedIn:
+    """What `export` wrote. Raises ValueError, in a sentence, for anything else."""
+    try:
+        found = json.loads(text)
+        who, at = str(found["who"]), datetime.fromisoformat(found["exported_at"])
+        return HandedIn(who, at, _progress(found))
+    except _NewerError:
+        raise ValueError("it was written by a later edition of the course") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("it was not written by `course progress --export`") from None
+
+
+def take_in(handed_in: HandedIn, home: Path | None = None) -> Progress:
+    """Add progress that was exported, from another machine for example, and give what is there now.
+
+    Nothing is lost: a task that is done on either side is done, and the larger counts stay.
+    """
+
+    def joined(before: Progress) -> Progress:
+        after = before
+        for lesson, tasks in handed_in.progress.lessons.items():
+            for name, theirs in tasks.items():
+                after = after.with_task(lesson, name, _join(after.task(lesson, name), theirs))
+        return after
+
+    return _rewrite(joined, home)
+
+
+def _join(ours: TaskProgress, theirs: TaskProgress) -> TaskProgress:
+    times = [each.done_at for each in (ours, theirs) if each.done_at]
+    return TaskProgress(
+        done=ours.done or theirs.done,
+        attempts=max(ours.attempts, theirs.attempts),
+        hints=max(ours.hints, theirs.hints),
+        done_at=min(times) if times else None,
+        solution_seen=ours.solution_seen or theirs.solution_seen,
+    )
+
+
 def _rewrite(change: Callable[[Progress], Progress], home: Path | None) -> Progress:
     path = progress_file(home)
     before = _memory.get(path, Progress())
@@ -158,6 +212,11 @@ def _read(path: Path) -> Progress:
         found = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
         raise ValueError("not a progress file") from error
+    return _progress(found)
+
+
+def _progress(found: Any) -> Progress:
+    """Raises ValueError for what is not progress; _NewerError for a later version."""
     if not isinstance(found, dict) or not isinstance(found.get("version"), int):
         raise ValueError("not a progress file")
     if found["version"] > VERSION:
@@ -195,11 +254,7 @@ def _count(value: object) -> int:
 
 def _write(path: Path, progress: Progress) -> None:
     """Replace the file in one step: at every moment there is a whole one."""
-    lessons = {
-        lesson: {"tasks": {name: _entry(task) for name, task in tasks.items()}}
-        for lesson, tasks in progress.lessons.items()
-    }
-    text = json.dumps({"version": VERSION, "lessons": lessons}, indent=2) + "\n"
+    text = json.dumps(_document(progress), indent=2) + "\n"
     handle, name = tempfile.mkstemp(prefix=".progress-", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -211,6 +266,14 @@ def _write(path: Path, progress: Progress) -> None:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _document(progress: Progress) -> dict[str, Any]:
+    lessons = {
+        lesson: {"tasks": {name: _entry(task) for name, task in tasks.items()}}
+        for lesson, tasks in progress.lessons.items()
+    }
+    return {"version": VERSION, "lessons": lessons}
 
 
 def _entry(task: TaskProgress) -> dict[str, Any]:

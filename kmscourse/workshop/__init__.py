@@ -1,0 +1,1 @@
+"""For instructors: agendas whose minutes add up, slides, and where the room is stuck."""

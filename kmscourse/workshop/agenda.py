@@ -1,0 +1,205 @@
+"""The agendas of `lessons/workshop.yaml`, with clock times, and the page for instructors.
+
+Minutes of lessons and labs come from `lessons/index.yaml`, so an agenda cannot promise other ones;
+what else a day needs is written down in it. Times follow from the minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kmscourse.course import CourseError, Lesson
+
+FILE = Path("lessons") / "workshop.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Strict):
+    """One thing on an agenda: a lesson, a lab, or something with minutes of its own."""
+
+    lesson: str | None = None
+    lab: str | None = None
+    other: str | None = None
+    minutes: Annotated[int, Field(gt=0)] | None = None
+    say: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Part:
+        if sum(each is not None for each in (self.lesson, self.lab, self.other)) != 1:
+            raise ValueError("name a lesson, a lab or something other, and only one of them")
+        if (self.other is None) != (self.minutes is None):
+            raise ValueError("minutes go with something other; a lesson and a lab have their own")
+        return self
+
+
+class Day(_Strict):
+    """One day: when it begins and when it has to be over."""
+
+    begins: Annotated[str, Field(pattern=r"^\d\d:\d\d$")]
+    ends: Annotated[str, Field(pattern=r"^\d\d:\d\d$")]
+    parts: tuple[Part, ...]
+
+
+class Agenda(_Strict):
+    """A workshop: for whom it is, and its days."""
+
+    name: str
+    about: str
+    days: tuple[Day, ...]
+
+
+class _Workshops(_Strict):
+    agendas: tuple[Agenda, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A part of a day with its times."""
+
+    begins: datetime
+    minutes: int
+    what: str
+    say: str
+
+    @property
+    def ends(self) -> datetime:
+        return self.begins + timedelta(minutes=self.minutes)
+
+
+def agendas(home: Path) -> tuple[Agenda, ...]:
+    """The agendas of the course. Raises CourseError with what is wrong with the file."""
+    path = home / FILE
+    try:
+        return _Workshops.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).agendas
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise CourseError(f"{path} cannot be used: {error}") from error
+
+
+def slots(day: Day, lessons: Sequence[Lesson]) -> list[Slot]:
+    """The parts of a day with their times.
+
+    Raises CourseError where a lesson is unknown or the minutes do not add up to the day.
+    """
+    by_name = {lesson.name: lesson for lesson in lessons}
+    now, found = _clock(day.begins), []
+    for part in day.parts:
+        minutes, what = _minutes(part, by_name)
+        found.append(Slot(now, minutes, what, part.say))
+        now = found[-1].ends
+    if now != _clock(day.ends):
+        raise CourseError(
+            f"{FILE.as_posix()}: the day that begins at {day.begins} has parts until {now:%H:%M}, "
+            f"but is to end at {day.ends}."
+        )
+    return found
+
+
+def page(home: Path, lessons: Sequence[Lesson]) -> str:
+    """The page for instructors: set-up, agendas, and what each lesson's `teaching.md` says."""
+    lines = [
+        "<!-- Made by `make workshop` from lessons/. -->",
+        "",
+        _BEFORE.strip(),
+        "",
+        "## Agendas",
+        "",
+        "Minutes are those of `lessons/index.yaml`; a test adds them up.",
+    ]
+    for agenda in agendas(home):
+        lines += ["", f"### {agenda.name}", "", agenda.about]
+        for number, day in enumerate(agenda.days, start=1):
+            lines += ["", f"Day {number}:" if len(agenda.days) > 1 else "", ""]
+            lines += ["| From | To | Minutes | What |", "|---|---|---|---|"]
+            lines += [
+                f"| {slot.begins:%H:%M} | {slot.ends:%H:%M} | {slot.minutes} | {_what(slot)} |"
+                for slot in slots(day, lessons)
+            ]
+    lines += ["", "## Lesson by lesson", "", _LESSONS.strip()]
+    for lesson in lessons:
+        lines += ["", f"### {lesson.number} · {lesson.title}", ""]
+        lines += [f"Minutes and parts: [teaching.md](../lessons/{lesson.name}/teaching.md)."]
+        for heading in ("What goes wrong", "Ask the room", "If time is short"):
+            told = section(lesson.teaching, heading)
+            if told:
+                lines += ["", f"**{heading}**", "", told]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def section(teaching: Path, heading: str) -> str:
+    """What stands under a heading of a lesson's `teaching.md`; "" where there is none."""
+    text = teaching.read_text(encoding="utf-8")
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    return found[1].strip() if found else ""
+
+
+def _minutes(part: Part, by_name: dict[str, Lesson]) -> tuple[int, str]:
+    if part.other is not None:
+        assert part.minutes is not None
+        return part.minutes, part.other
+    name = part.lesson or part.lab or ""
+    if name not in by_name:
+        raise CourseError(f"{FILE.as_posix()} names {name!r}, which is no lesson.")
+    lesson = by_name[name]
+    if part.lesson:
+        return lesson.minutes.lesson, f"Lesson {lesson.number}: {lesson.title}"
+    return lesson.minutes.lab, f"Lab {lesson.number}"
+
+
+def _what(slot: Slot) -> str:
+    return f"{slot.what}. {slot.say}" if slot.say else slot.what
+
+
+def _clock(time: str) -> datetime:
+    return datetime.strptime(time, "%H:%M")
+
+
+_BEFORE = """
+# Workshops
+
+For someone with a room full of people and no AWS account. Everyone works on their own machine,
+offline; all have the same ids and the same bill.
+
+## A week before
+
+1. Send the address of the repository and ask everyone to run `make lab` once, with a network. It
+   takes a few minutes the first time and seconds afterwards.
+2. Ask them to run `course doctor` in its terminal (*File, New, Terminal*) and to send you what does
+   not say *well*. Each finding names one thing to do.
+3. Have the repository on a memory stick, with `.venv` and `.uv` of a machine of the same kind, for
+   those who come unprepared.
+
+## In the morning
+
+1. `git pull && make lab` on your own machine, then `course doctor`: the pre-flight check.
+2. `course slides 08` writes the slides of a lesson as one file that needs no network. Arrow keys
+   move; `f` fills the screen; `o` shows all.
+3. Make a folder that everyone can write to, or plan to collect files by chat. Whenever you want to
+   know where the room is, ask for `course progress --export`, put the files into the folder and run
+   `course room FOLDER`. The page names no people; it shows which task holds the room up.
+
+## What goes wrong in every room
+
+| You see | Because | Do |
+|---|---|---|
+| `make lab` cannot download | A proxy, or no network | `course doctor` says which |
+| A cell says `NameError` | The kernel was restarted | *Run, Run All Above Selected Cell* |
+| Someone is far ahead | They know AWS | Ask them for a second right answer to the lab's last task |
+| Someone edits a lesson | Lessons are read-only | *File, Save Notebook As*, into `my-work/` |
+| Results differ from yours | A policy was changed | *Kernel, Restart and Run up to Selected Cell* |
+| "Is this what AWS does?" | A fair question | Look it up in [fidelity](fidelity.md) together |
+"""
+
+_LESSONS = """
+What goes wrong and what to ask; each lesson's `teaching.md` also splits its minutes.
+"""

@@ -1,0 +1,64 @@
+"""Agendas that add up, and the page for instructors."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kmscourse import course
+from kmscourse.course import CourseError
+from kmscourse.workshop import agenda
+
+HOME = course.root()
+LESSONS = course.lessons()
+
+
+@pytest.mark.parametrize("one", agenda.agendas(HOME), ids=lambda one: one.name)
+def test_the_minutes_of_each_day_add_up(one: agenda.Agenda) -> None:
+    for day in one.days:
+        slots = agenda.slots(day, LESSONS)
+        assert f"{slots[0].begins:%H:%M}" == day.begins
+        assert f"{slots[-1].ends:%H:%M}" == day.ends
+        for before, after in pairwise(slots):
+            assert before.ends == after.begins
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([{"lesson": "05-envelopes"}], "has parts until 09:35, but is to end at 10:00"),
+        ([{"lesson": "55-envelopes"}], "'55-envelopes', which is no lesson"),
+    ],
+)
+def test_a_day_that_does_not_add_up_is_told(parts: list[dict[str, object]], said: str) -> None:
+    day = agenda.Day.model_validate({"begins": "09:00", "ends": "10:00", "parts": parts})
+    with pytest.raises(CourseError, match=said):
+        agenda.slots(day, LESSONS)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{}, {"lesson": "a", "lab": "a"}, {"lesson": "a", "minutes": 5}, {"other": "Break"}],
+)
+def test_a_part_is_one_thing_with_its_minutes(tmp_path: Path, part: dict[str, object]) -> None:
+    days = [{"begins": "09:00", "ends": "10:00", "parts": [part]}]
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / agenda.FILE).write_text(
+        yaml.safe_dump({"agendas": [{"name": "x", "about": "x", "days": days}]})
+    )
+    with pytest.raises(CourseError, match=r"workshop\.yaml cannot be used"):
+        agenda.agendas(tmp_path)
+
+
+def test_each_lesson_tells_what_goes_wrong_and_what_to_ask() -> None:
+    for lesson in LESSONS:
+        assert agenda.section(lesson.teaching, "Ask the room"), lesson.name
+        assert agenda.section(lesson.teaching, "What goes wrong"), lesson.name
+
+
+def test_the_page_in_docs_is_what_the_lessons_say() -> None:
+    committed = (HOME / "docs" / "workshop.md").read_text(encoding="utf-8")
+    assert committed == agenda.page(HOME, LESSONS), "Run: make workshop"
