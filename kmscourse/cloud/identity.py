@@ -122,9 +122,13 @@ class Identity:
 
         Raises:
             AWSError: ``UnrecognizedClientException`` (in S3's, STS's or EC2's own words for
-                those services) for credentials nobody issued.
+                those services) for credentials nobody issued;
+                ``MissingAuthenticationTokenException``
+                for an unsigned request to a service that takes none.
         """
         if call.access_key is None:
+            if call.service not in _TAKE_UNSIGNED:
+                raise _unsigned(call.service)
             return Principal("anonymous", "Anonymous", "anonymous", "anonymous")
         principal = self._issued.get(call.access_key) or self._issued_by_iam(call.access_key)
         if principal is None:
@@ -172,6 +176,24 @@ class Identity:
         return None
 
 
+#: S3 serves what a bucket policy opens to everyone; STS gives credentials to whom an identity
+#: provider vouches for. Nobody else answers an unsigned request.
+_TAKE_UNSIGNED = ("s3", "sts")
+_QUERY_PROTOCOL = ("sts", "iam", "rds")
+
+
+def _unsigned(service: str) -> AWSError:
+    """Source: each service's API reference, "Common errors"; the words are from memory."""
+    if service == "ec2":
+        return AWSError(
+            "AuthFailure", "AWS was not able to validate the provided access credentials"
+        )
+    if service in _QUERY_PROTOCOL:
+        words = "Request is missing Authentication Token"
+        return AWSError("MissingAuthenticationToken", words, 403)
+    return AWSError("MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
 def _unknown(service: str) -> AWSError:
     if service == "s3":
         return AWSError(
@@ -183,9 +205,5 @@ def _unknown(service: str) -> AWSError:
         return AWSError(
             "AuthFailure", "AWS was not able to validate the provided access credentials", 401
         )
-    code = (
-        "InvalidClientTokenId"
-        if service in ("sts", "iam", "rds")
-        else ("UnrecognizedClientException")
-    )
+    code = "InvalidClientTokenId" if service in _QUERY_PROTOCOL else ("UnrecognizedClientException")
     return AWSError(code, "The security token included in the request is invalid.", 403)

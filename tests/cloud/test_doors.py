@@ -15,8 +15,10 @@ import pytest
 import requests
 import urllib3
 from aws_encryption_sdk.exceptions import DecryptKeyError
+from botocore import UNSIGNED
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
@@ -103,6 +105,25 @@ def test_unknown_credentials_get_the_words_of_aws(aws: cloud.Cloud) -> None:
         with pytest.raises(ClientError) as refused:
             getattr(stranger.client(service), ask)()
         assert refused.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("service", "ask", "code"),
+    [
+        ("kms", "list_keys", "MissingAuthenticationTokenException"),
+        ("iam", "list_users", "MissingAuthenticationToken"),
+        ("ec2", "describe_volumes", "AuthFailure"),
+    ],
+)
+def test_an_unsigned_request_is_refused_before_anything_is_looked_at(
+    aws: cloud.Cloud, service: str, ask: str, code: str
+) -> None:
+    """Source: each service's API reference, "Common errors"."""
+    before = len(aws.trail)
+    with pytest.raises(ClientError) as refused:
+        getattr(boto3.client(service, config=Config(signature_version=UNSIGNED)), ask)()
+    assert refused.value.response["Error"]["Code"] == code
+    assert len(aws.trail) == before
 
 
 def test_who_am_i(aws: cloud.Cloud) -> None:
