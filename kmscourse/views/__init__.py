@@ -3,6 +3,7 @@
 ``CostExplorer``: two designs, what dominates their cost, and where they break even.
 ``DecisionView``: who may, and why: a decision, with policies that can be changed.
 ``Envelope``: a sealed message, opened layer by layer.
+``KeyChooser``: which key for which need, by four questions.
 ``RotationTimeline``: keys over the years, what opens which ciphertext, and the cost.
 ``WhoCanRead``: real attempts to read a record, by who tried and what protected it.
 ``Wire``: a TLS conversation, record by record, from three seats.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from kmscourse.views.cost import CostExplorer
 from kmscourse.views.decision import DecisionView
 from kmscourse.views.envelope import Answer, Envelope
+from kmscourse.views.key_chooser import KeyChooser
 from kmscourse.views.rotation import RotationTimeline
 from kmscourse.views.who_can_read import WhoCanRead
 from kmscourse.views.wire import Wire
@@ -22,6 +24,7 @@ __all__ = [
     "CostExplorer",
     "DecisionView",
     "Envelope",
+    "KeyChooser",
     "RotationTimeline",
     "WhoCanRead",
     "Wire",
