@@ -76,12 +76,17 @@ and line; `pytest tests/exam` does the same as part of the tests.
 Asking them
 -----------
 At a lesson's end `exam.check_yourself("05-envelopes")` shows its questions and keeps the answers.
+Over all lessons there are `exam.practice()`, `exam.mock("SAA-C03")` and `exam.report()`; see
+`kmscourse.exam.notebook`. In a terminal: `course exam`.
 """
 
 from __future__ import annotations
 
 from kmscourse.exam.answers import Answer, Answers
+from kmscourse.exam.exports import export, import_progress
 from kmscourse.exam.lesson_end import NoQuestionsError, check_yourself
+from kmscourse.exam.notebook import mock, practice, report, resume, review
+from kmscourse.exam.papers import PracticeError
 from kmscourse.exam.questions import BankError, Option, Problem, Question, bank, load, of_lesson
 
 __all__ = [
@@ -90,10 +95,18 @@ __all__ = [
     "BankError",
     "NoQuestionsError",
     "Option",
+    "PracticeError",
     "Problem",
     "Question",
     "bank",
     "check_yourself",
+    "export",
+    "import_progress",
     "load",
+    "mock",
     "of_lesson",
+    "practice",
+    "report",
+    "resume",
+    "review",
 ]

@@ -1,29 +1,19 @@
-"""A learner's answers, kept in `my-work/answers.json`.
-
-Written whole or not at all (a new file replaces the old one), and one writer at a time (a lock), so
-that neither a crash nor two notebooks lose an answer. A file that cannot be read is set aside under
-another name, never overwritten and never an error for the learner.
-"""
+"""A learner's answers, kept in `my-work/answers.json`, where neither a crash nor two notebooks lose
+one; see `kmscourse.exam.kept`."""
 
 from __future__ import annotations
 
 import datetime
-import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kmscourse import course
+from kmscourse.exam.kept import Clock, Kept, utc_now
 
 FILE = "answers.json"
 VERSION = 1
-LOCK_SECONDS = 10
-
-Clock = Callable[[], datetime.datetime]
 
 
 @dataclass(frozen=True)
@@ -36,16 +26,29 @@ class Answer:
     at: datetime.datetime
 
 
+History = Mapping[str, tuple[Answer, ...]]
+"""Question id to its answers, the oldest first."""
+
+
 class Answers:
-    """The answers in one file. Reading takes no lock, since the file is only ever replaced.
+    """The answers in one file.
 
     `set_aside` is where a file that could not be read was put, if that happened.
     """
 
     def __init__(self, path: Path | None = None, now: Clock | None = None) -> None:
-        self.path = path or course.work_folder() / FILE
-        self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
-        self.set_aside: Path | None = None
+        self._now = now or utc_now
+        self._kept: Kept[dict[str, tuple[Answer, ...]]] = Kept(
+            path or course.work_folder() / FILE, _parsed, _dumped, dict, self._now
+        )
+
+    @property
+    def path(self) -> Path:
+        return self._kept.path
+
+    @property
+    def set_aside(self) -> Path | None:
+        return self._kept.set_aside
 
     def last(self, question: str) -> Answer | None:
         """The latest answer to a question, or None."""
@@ -54,11 +57,11 @@ class Answers:
 
     def history(self, question: str) -> tuple[Answer, ...]:
         """All answers to a question, the oldest first."""
-        return self._read().get(question, ())
+        return self._kept.read().get(question, ())
 
     def everything(self) -> dict[str, tuple[Answer, ...]]:
         """All answers: question id to its answers, the oldest first."""
-        return self._read()
+        return self._kept.read()
 
     def add(self, question: str, chosen: tuple[str, ...], right: bool) -> Answer:
         """Keep an answer. When this returns, it is on the disk.
@@ -66,77 +69,31 @@ class Answers:
         Raises OSError where it cannot be written, or another notebook holds the file too long.
         """
         answer = Answer(question, chosen, right, self._now().replace(microsecond=0))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            known = self._read(mend=True)
-            known[question] = (*known.get(question, ()), answer)
-            self._write(known)
+
+        def added(known: dict[str, tuple[Answer, ...]]) -> dict[str, tuple[Answer, ...]]:
+            return {**known, question: (*known.get(question, ()), answer)}
+
+        self._kept.change(added)
         return answer
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        # Imported here, since a browser edition has no locks, and reading needs none.
-        from filelock import FileLock, Timeout
+    def merge(self, more: Iterable[Answer]) -> int:
+        """Keep answers from elsewhere, each in its place in time; none twice.
 
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=LOCK_SECONDS)
-        try:
-            with lock:
-                yield
-        except Timeout as error:
-            raise OSError(
-                f"another notebook has been writing {self.path.name} for {LOCK_SECONDS} seconds"
-            ) from error
+        Returns how many were new. Raises OSError, as `add` does.
+        """
+        new = 0
 
-    def _read(self, *, mend: bool = False) -> dict[str, tuple[Answer, ...]]:
-        """What is in the file. What cannot be read counts as nothing; `mend` also sets it aside."""
-        try:
-            text = self.path.read_bytes()
-        except FileNotFoundError:
-            return {}
-        except OSError:
-            if mend:  # it may hold answers, so it must not be replaced
-                raise
-            return {}
-        try:
-            return _parsed(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            if mend:
-                self._put_aside()
-            return {}
+        def merged(known: dict[str, tuple[Answer, ...]]) -> dict[str, tuple[Answer, ...]]:
+            nonlocal new
+            for answer in more:
+                before = known.get(answer.question, ())
+                if answer not in before:
+                    new += 1
+                    known[answer.question] = (*before, answer)
+            return {name: tuple(sorted(each, key=lambda a: a.at)) for name, each in known.items()}
 
-    def _put_aside(self) -> None:
-        stamp = self._now().strftime("%Y-%m-%d-%H%M%S")
-        place = self.path.with_name(f"{self.path.stem}-unreadable-{stamp}{self.path.suffix}")
-        number = 2
-        while place.exists():
-            place = self.path.with_name(
-                f"{self.path.stem}-unreadable-{stamp}-{number}{self.path.suffix}"
-            )
-            number += 1
-        os.replace(self.path, place)
-        self.set_aside = place
-
-    def _write(self, answers: dict[str, tuple[Answer, ...]]) -> None:
-        entries = {
-            question: [
-                {"at": each.at.isoformat(), "right": each.right, "chosen": list(each.chosen)}
-                for each in history
-            ]
-            for question, history in sorted(answers.items())
-        }
-        text = json.dumps({"version": VERSION, "answers": entries}, indent=1, ensure_ascii=False)
-        handle, name = tempfile.mkstemp(
-            dir=self.path.parent, prefix=f".{self.path.name}-", suffix=".new"
-        )
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        self._kept.change(merged)
+        return new
 
 
 def _parsed(data: Any) -> dict[str, tuple[Answer, ...]]:
@@ -154,3 +111,14 @@ def _parsed(data: Any) -> dict[str, tuple[Answer, ...]]:
         )
         for question, history in data["answers"].items()
     }
+
+
+def _dumped(answers: dict[str, tuple[Answer, ...]]) -> dict[str, Any]:
+    entries = {
+        question: [
+            {"at": each.at.isoformat(), "right": each.right, "chosen": list(each.chosen)}
+            for each in history
+        ]
+        for question, history in sorted(answers.items())
+    }
+    return {"version": VERSION, "answers": entries}

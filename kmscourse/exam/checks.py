@@ -250,6 +250,29 @@ def everything(questions: Sequence[Question]) -> tuple[Problem, ...]:
     return (*found, *guesses_within_chance(questions))
 
 
+def counts(questions: Sequence[Question]) -> Iterator[str]:
+    """How the bank is spread: by lesson, exam with domain, difficulty and objective."""
+    by: dict[str, dict[str, list[Question]]] = {
+        name: {} for name in ("lesson", "exam", "domain", "difficulty", "kind", "objective")
+    }
+    for question in questions:
+        for code, tasks in question.exams.items():
+            by["exam"].setdefault(code, []).append(question)
+            for domain in {exams.get(code).domain(task) for task in tasks}:
+                by["domain"].setdefault(f"{code} {domain.number} {domain.name}", []).append(
+                    question
+                )
+        by["lesson"].setdefault(question.lesson, []).append(question)
+        by["difficulty"].setdefault(str(question.difficulty), []).append(question)
+        by["kind"].setdefault(question.kind, []).append(question)
+        by["objective"].setdefault(question.objective, []).append(question)
+    for kind, groups in by.items():
+        yield f"By {kind}:"
+        for name in sorted(groups):
+            proved = sum(question.proof is not None for question in groups[name])
+            yield f"  {name}: {len(groups[name])}, {proved} with a proof"
+
+
 def _unlike(options: Sequence[Option]) -> Option:
     return min(options, key=lambda option: _kinship(option, options))
 

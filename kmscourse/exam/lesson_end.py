@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kmscourse import facts
 from kmscourse.exam.answers import Answers
 from kmscourse.exam.questions import Question, of_lesson
+from kmscourse.exam.scores import is_right
 
 if TYPE_CHECKING:
-    from kmscourse.views.quiz import Item, Quiz
+    from kmscourse.views.quiz import Quiz
 
 
 class NoQuestionsError(LookupError):
@@ -30,6 +30,8 @@ def check_yourself(lesson: str, count: int | None = 5, *, answers: Answers | Non
     Raises:
         LessonNotFoundError, NoQuestionsError, BankError: with a message that says what to do.
     """
+    from kmscourse.exam.proving import provers
+    from kmscourse.exam.showing import answered, item_of
     from kmscourse.views.quiz import Quiz  # the only place that needs a widget
 
     all_of_them = of_lesson(lesson)
@@ -42,7 +44,7 @@ def check_yourself(lesson: str, count: int | None = 5, *, answers: Answers | Non
     def keep(question_id: str, positions: tuple[int, ...]) -> None:
         question = by_id[question_id]
         texts = tuple(question.presented[position].text for position in positions)
-        store.add(question_id, texts, set(texts) == {option.text for option in question.right})
+        store.add(question_id, texts, is_right(question, texts))
 
     more = ""
     if len(chosen) < len(all_of_them):
@@ -51,11 +53,12 @@ def check_yourself(lesson: str, count: int | None = 5, *, answers: Answers | Non
             f'exam.check_yourself("{all_of_them[0].lesson}", count=None).'
         )
     return Quiz(
-        [_item(question) for question in chosen],
+        [item_of(question) for question in chosen],
         title="Check yourself",
-        answered=_answered(chosen, store),
+        answered=answered(chosen, store.everything()),
         keep=keep,
         more=more,
+        prove=provers(by_id),
     )
 
 
@@ -76,37 +79,3 @@ def choose(questions: Sequence[Question], count: int | None) -> tuple[Question, 
         place[question.id] = (turn, number)
     taken = sorted(questions, key=lambda question: place[question.id])[:count]
     return tuple(sorted(taken, key=lambda question: (question.difficulty, place[question.id][1])))
-
-
-def _answered(questions: Sequence[Question], store: Answers) -> dict[str, list[int]]:
-    """What was chosen before, as positions; left out where the options have changed since."""
-    found: dict[str, list[int]] = {}
-    for question in questions:
-        answer = store.last(question.id)
-        texts = [option.text for option in question.presented]
-        if answer and answer.chosen and all(text in texts for text in answer.chosen):
-            positions = [texts.index(text) for text in answer.chosen]
-            if question.kind == "multiple" or len(positions) == 1:
-                found[question.id] = positions
-    return found
-
-
-def _item(question: Question) -> Item:
-    from kmscourse.views.quiz import Choice, Item
-
-    notes = []
-    if question.as_of_note:
-        notes.append(("Older material", question.as_of_note, ""))
-    notes += [("Source", s, s if s.startswith("https://") else "") for s in question.sources]
-    notes.append(("As of", question.as_of.isoformat(), ""))
-    grounds = [facts.get(fact_id) for fact_id in question.facts]
-    return Item(
-        id=question.id,
-        stem=question.stem,
-        asks=question.asks,
-        choices=tuple(
-            Choice(option.text, option.right, option.why) for option in question.presented
-        ),
-        notes=tuple(notes),
-        grounds=tuple((fact.id, f"{fact.statement} {fact.doubt}".strip()) for fact in grounds),
-    )

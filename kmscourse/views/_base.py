@@ -21,10 +21,15 @@ def read_asset(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
+def _names(files: str | tuple[str, ...]) -> tuple[str, ...]:
+    return files if isinstance(files, tuple) else (files,) if files else ()
+
+
 class View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no types
     """A widget that shows a real object of the course.
 
-    A subclass names its script (``script``) and, if it has one, its style (``style``), and gives
+    A subclass names its script (``script``) and, if it has one, its style (``style``); each may be
+    several files, of which the first are shared with other views. It gives
 
     * ``sentence()``: what can be seen, in one plain sentence without ids or addresses, for whoever
       cannot see it and for places where widgets do not run;
@@ -34,8 +39,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no typ
     ``title`` is the name that assistive technology reads out.
     """
 
-    script: ClassVar[str] = ""
-    style: ClassVar[str] = ""
+    script: ClassVar[str | tuple[str, ...]] = ""
+    style: ClassVar[str | tuple[str, ...]] = ""
 
     title = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
@@ -43,9 +48,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget ships no typ
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # Only where a script is named: traitlets makes nameless subclasses of its own.
         if "script" in cls.__dict__:
-            cls._esm = read_asset("_base.js") + "\n" + read_asset(cls.script)
-            styles = ["_base.css", *([cls.style] if cls.style else [])]
-            cls._css = "\n".join(read_asset(name) for name in styles)
+            cls._esm = "\n".join(map(read_asset, ("_base.js", *_names(cls.script))))
+            cls._css = "\n".join(map(read_asset, ("_base.css", *_names(cls.style))))
         super().__init_subclass__(**kwargs)
 
     def sentence(self) -> str:

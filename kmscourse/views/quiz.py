@@ -14,44 +14,10 @@ from typing import Any
 
 import traitlets
 
+from kmscourse.views._asked import Asked, Choice, Item, Prove, Seen, reasons
 from kmscourse.views._base import View
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Something that can be chosen; whether it is right, and why."""
-
-    text: str
-    right: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One question as it is shown: a scenario and a question, and choices in their order.
-
-    Attributes:
-        id: what answers are kept under.
-        asks: what is to be done: "Choose one."
-        notes: what is shown with the reasons: (label, text, address or empty).
-        grounds: what the answer rests on, folded away until asked for: (name, sentence).
-    """
-
-    id: str
-    stem: str
-    asks: str
-    choices: tuple[Choice, ...]
-    notes: tuple[tuple[str, str, str], ...] = ()
-    grounds: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def several(self) -> bool:
-        """Whether more than one choice is right, so that they are ticked and not picked."""
-        return sum(choice.right for choice in self.choices) > 1
-
-    @property
-    def right(self) -> tuple[int, ...]:
-        return tuple(i for i, choice in enumerate(self.choices) if choice.right)
+__all__ = ["Choice", "Item", "Keep", "Marked", "Prove", "Quiz", "Seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +48,7 @@ Keep = Callable[[str, tuple[int, ...]], None]
 """Called with an item's id and the positions chosen; raises OSError where it cannot be kept."""
 
 
-class Quiz(View):
+class Quiz(Asked):
     """Questions, asked one at a time, by mouse or keyboard.
 
     Args:
@@ -91,16 +57,17 @@ class Quiz(View):
         answered: what was chosen before: id -> positions of choices.
         keep: called with each new answer, before its reasons are shown.
         more: a sentence for the foot, such as where further questions are.
+        prove: plays a question on the simulator, once it is answered.
+        still: what stands where no widget runs, instead of the questions: for a choice of
+            questions that changes.
 
     Raises:
         ValueError: there are no questions, two have one id, or one has no right choice.
     """
 
-    script = "quiz.js"
-    style = "quiz.css"
+    script = ("_asked.js", "quiz.js")
+    style = "_asked.css"
 
-    _items = traitlets.List().tag(sync=True)
-    _marked = traitlets.Dict().tag(sync=True)
     _more = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -111,30 +78,17 @@ class Quiz(View):
         answered: Mapping[str, Sequence[int]] | None = None,
         keep: Keep | None = None,
         more: str = "",
+        prove: Prove | None = None,
+        still: str = "",
     ) -> None:
-        self.items = tuple(items)
         self._keep = keep
-        if not self.items:
-            raise ValueError("There are no questions to ask.")
-        self._by_id = {item.id: item for item in self.items}
-        if len(self._by_id) < len(self.items):
-            raise ValueError("Two questions have the same id.")
-        for item in self.items:
-            if not item.right:
-                raise ValueError(f"The question {item.id!r} has no right choice.")
-        earlier = {
-            item.id: _for_browser(Marked(item, self._positions(item, answered[item.id])))
+        self._still = still
+        super().__init__(items, prove=prove, title=title, _more=more)
+        self._marked = {
+            item.id: self._reasons(Marked(item, self._positions(item, answered[item.id])))
             for item in self.items
             if answered and item.id in answered
         }
-        super().__init__(
-            title=title,
-            _items=[_question(item) for item in self.items],
-            _marked=earlier,
-            _more=more,
-        )
-        self.summary = self.sentence()
-        self.on_msg(self._from_browser)
 
     def answer(self, number: int, *choices: int) -> Marked:
         """Answer a question without the widget: both are counted from 1, as they are listed.
@@ -142,9 +96,7 @@ class Quiz(View):
         Raises:
             IndexError, ValueError: no such question or choice, or nothing chosen.
         """
-        if not 1 <= number <= len(self.items):
-            raise IndexError(f"There are questions 1 to {len(self.items)}, not {number}.")
-        return self._answer(self.items[number - 1], [choice - 1 for choice in choices])
+        return self._answer(self._numbered(number), [choice - 1 for choice in choices])
 
     def marked(self, item_id: str) -> Marked | None:
         """How the question was answered last; None if it was not."""
@@ -155,15 +107,15 @@ class Quiz(View):
 
     # Python's side of the conversation
 
-    def _from_browser(self, _: object, content: Mapping[str, Any], __: object) -> None:
-        item = self._by_id.get(str(content.get("id")))
+    def _said(self, do: str, item: Item | None, content: Mapping[str, Any]) -> None:
         if item is None:
             return
-        if content.get("do") == "answer":
+        if do == "answer":
             self._answer(item, content["chosen"])
-        elif content.get("do") == "again":
+        elif do == "again":
             # What was kept stays kept: trying again only hides it.
             self._marked = {k: v for k, v in self._marked.items() if k != item.id}
+            self._proofs = {k: v for k, v in self._proofs.items() if k != item.id}
 
     def _answer(self, item: Item, chosen: Sequence[int]) -> Marked:
         positions = self._positions(item, chosen)
@@ -174,29 +126,29 @@ class Quiz(View):
             except OSError as error:
                 trouble = f"This answer could not be kept: {error}"
         marked = Marked(item, positions, trouble)
-        self._marked = {**self._marked, item.id: _for_browser(marked)}
+        self._marked = {**self._marked, item.id: self._reasons(marked)}
         return marked
+
+    def _reasons(self, marked: Marked) -> dict[str, Any]:
+        provable = self._prove is not None
+        return reasons(marked.item, marked.chosen, marked.trouble, provable=provable)
 
     @staticmethod
     def _positions(item: Item, chosen: Sequence[int]) -> tuple[int, ...]:
-        positions = tuple(sorted({int(position) for position in chosen}))
-        if not positions:
+        if not chosen:
             raise ValueError("Choose something first.")
-        if positions[0] < 0 or positions[-1] >= len(item.choices):
-            raise ValueError(f"There are choices 1 to {len(item.choices)}.")
-        if len(positions) > 1 and not item.several:
-            raise ValueError("Choose one; only one is right here.")
-        return positions
+        return item.positions(chosen)
 
     # The static form: it must not depend on answers, since nbval compares it
 
     def sentence(self) -> str:
         """How much is asked, without what was answered."""
-        count = len(self.items)
-        return f"{count} question{'s' if count > 1 else ''}, with a reason for each option."
+        return self._still or str(self.summary)
 
     def text(self) -> str:
         """The questions and their choices, and how to answer without a widget."""
+        if self._still:
+            return f"{self.title}: {self._still}"
         lines = [f"{self.title}: {self.sentence()}"]
         for number, item in enumerate(self.items, start=1):
             lines.append("")
@@ -215,6 +167,8 @@ class Quiz(View):
 
     def html(self) -> str:
         """The same with the reasons folded away, for pages on which no widget runs."""
+        if self._still:
+            return f"<h4>{escape(self.title)}</h4><p>{escape(self._still)}</p>"
         # The classes keep JupyterLab from reading "$1 or $2" as a formula.
         parts = [
             '<div class="tex2jax_ignore mathjax_ignore">',
@@ -249,30 +203,6 @@ class Quiz(View):
             return static
         data, metadata = bundle
         return {**data, **static}, metadata
-
-
-def _question(item: Item) -> dict[str, Any]:
-    """What the browser may know before the answer."""
-    return {
-        "id": item.id,
-        "stem": item.stem,
-        "asks": item.asks,
-        "several": item.several,
-        "count": len(item.right),
-        "choices": [choice.text for choice in item.choices],
-    }
-
-
-def _for_browser(marked: Marked) -> dict[str, Any]:
-    return {
-        "chosen": list(marked.chosen),
-        "right": list(marked.item.right),
-        "ok": marked.ok,
-        "whys": [choice.why for choice in marked.item.choices],
-        "notes": [list(note) for note in marked.item.notes],
-        "grounds": [list(ground) for ground in marked.item.grounds],
-        "trouble": marked.trouble,
-    }
 
 
 def _linked(text: str, address: str) -> str:

@@ -1,16 +1,25 @@
-"""A page with the quiz alone, whose other side is the real `Quiz` in Python."""
+"""A page with a view that asks questions alone, whose other side is the real one in Python."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, Request
 
-from kmscourse.views.quiz import Quiz
+from kmscourse.views._asked import Asked
 
-TRAITS = ("title", "summary", "_items", "_marked", "_more")
+TRAITS = {
+    "title",
+    "summary",
+    "_items",
+    "_marked",
+    "_proofs",
+    "_more",
+    "_state",
+    "_result",
+    "_rules",
+}
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Quiz</title>
@@ -41,7 +50,7 @@ globalThis.startQuiz = async (source, state) => {
 
 
 def open_quiz(
-    page: Page, quiz: Quiz, *, light: bool = True, deaf: Callable[[], bool] = lambda: False
+    page: Page, quiz: Asked, *, light: bool = True, deaf: Callable[[], bool] = lambda: False
 ) -> list[str]:
     """Show `quiz` on `page`. While `deaf()` is true its Python side does not answer.
 
@@ -61,8 +70,11 @@ def open_quiz(
         if deaf():
             return
         quiz._from_browser(None, content, None)
-        page.evaluate(f"pushQuiz('_marked', {json.dumps(quiz._marked)})")
 
+    def push(change: dict[str, Any]) -> None:
+        page.evaluate("([name, value]) => pushQuiz(name, value)", [change["name"], change["new"]])
+
+    names = sorted(TRAITS & set(quiz.trait_names(sync=True)))
     page.expose_function("toPython", to_python)
     ground = "#ffffff" if light else "#111111"
     base = f"body {{ background: {ground}; margin: 16px; --jp-layout-color1: {ground}; }}"
@@ -70,6 +82,7 @@ def open_quiz(
         _PAGE % {"base": base, "css": quiz._css, "light": "true" if light else "false"}
     )
     page.add_script_tag(content=_MODEL)
-    state = {name: getattr(quiz, name) for name in TRAITS}
+    state = {name: getattr(quiz, name) for name in names}
     page.evaluate("([source, state]) => startQuiz(source, state)", [str(quiz._esm), state])
+    quiz.observe(push, names)
     return trouble

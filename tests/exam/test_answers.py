@@ -13,7 +13,7 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmscourse.exam import answers as answers_module
+from kmscourse.exam import kept
 from kmscourse.exam.answers import Answers
 
 WHEN = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
@@ -109,7 +109,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_whole(
 def test_a_notebook_that_holds_the_file_too_long_is_told(
     store: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers_module, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(kept, "LOCK_SECONDS", 0)
     store.path.parent.mkdir()
     with (
         FileLock(store.path.with_name(".answers.json.lock")),
