@@ -74,13 +74,15 @@ class RotationTimeline(View):
         rows = ", ".join(
             f"{row.name} with {_number(len(row.materials), 'key material')}" for row in history.rows
         )
-        opens = sum(each.opens for each in history.ciphertexts)
         total = sum((row.rate(history.now) for row in history.rows), Decimal())
-        return (
-            f"From {_day(history.start)} to {_day(history.now)}: {rows}. "
-            f"{opens} of {_number(len(history.ciphertexts), 'ciphertext')} can be decrypted at the "
-            f"end, and the keys then cost {_dollars(total)} a month."
-        )
+        cost = f"the keys then cost {_dollars(total)} a month."
+        if history.ciphertexts:
+            opens = sum(each.opens for each in history.ciphertexts)
+            made = _number(len(history.ciphertexts), "ciphertext")
+            cost = f"{opens} of {made} can be decrypted at the end, and {cost}"
+        else:
+            cost = cost[0].upper() + cost[1:]
+        return f"From {_day(history.start)} to {_day(history.now)}: {rows}. {cost}"
 
     def picture(self) -> str:
         """The rows with their materials and ciphertexts, and what opens at the end."""
