@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from kmscourse import copies, course
+from kmscourse import cli_exam, copies, course
 
 if TYPE_CHECKING:
     from kmscourse.lab.panels import Standing
@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(cli_exam.app)
 
 Port = Annotated[
     int | None,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kmscourse import course
 from kmscourse.exam.questions import Question
 from kmscourse.facts import FactError, exams
 
@@ -20,7 +21,7 @@ Mode = Literal["practice", "mock"]
 DOMAIN_ONLY = "Domains belong to an exam: name the exam, too, such as SAA-C03."
 
 
-class PracticeError(ValueError):
+class PracticeError(course.CourseError):
     """What was asked for cannot be given. The message says what can."""
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOTHING = (
-    "Nothing is answered yet. Answer the questions at a lesson's end, practise with "
-    'exam.practice(), or take a mock exam with exam.mock("SAA-C03").'
+    "Nothing is answered yet. Answer the questions at a lesson's end, practise, or take a mock "
+    "exam."
 )
 
 
@@ -90,7 +90,14 @@ class Report:
         return weak(self.lessons)
 
     def next(self) -> str:
-        """What to do now, in a sentence or two."""
+        """What to do now, in a sentence or two, in a notebook's words."""
+        return self._next("exam.practice(weakness=True)", 'exam.mock("SAA-C03")')
+
+    def next_in_terminal(self) -> str:
+        """The same in a terminal's words."""
+        return self._next("course exam --weak", "course exam --mock --exam SAA-C03")
+
+    def _next(self, weakest: str, mock: str) -> str:
         if not self._last:
             return NOTHING
         said = []
@@ -98,25 +105,18 @@ class Report:
             said.append(f"Go back to {', '.join(each.name for each in self.go_back[:3])}.")
         missed = sum(not right for right in self._last.values())
         if missed:
-            said.append(
-                f"{missed} missed the last time: exam.practice(weakness=True) begins with "
-                f"{'it' if missed == 1 else 'these'}."
-            )
-        if self.due and not missed:
-            count = len(self.due)
-            said.append(
-                f"{count} question{'s are' if count > 1 else ' is'} due for repetition: "
-                "exam.practice(weakness=True)."
-            )
+            these = "it" if missed == 1 else "these"
+            said.append(f"{missed} missed the last time: {weakest} begins with {these}.")
+        elif self.due:
+            are = "is" if len(self.due) == 1 else "are"
+            said.append(f"{len(self.due)} {are} due for repetition: {weakest}.")
         fresh = [each.name for each in self.lessons if not each.asked]
         if not said and fresh:
             said.append(f"Nothing asks to be repeated. New to you: {fresh[0]}.")
-        return (
-            " ".join(said) or 'Nothing asks to be repeated. Take a mock exam: exam.mock("SAA-C03").'
-        )
+        return " ".join(said) or f"Nothing asks to be repeated. Take a mock exam: {mock}."
 
-    def text(self) -> str:
-        """All of it in words."""
+    def text(self, next_: str | None = None) -> str:
+        """All of it in words; `next_` is what to do now, if in other words than a notebook's."""
         if not self._last:
             return NOTHING
         lines = [
@@ -134,7 +134,7 @@ class Report:
             f"- {each}, {self.sizes[each.name]} in all" for each in self.lessons if each.asked
         ]
         lines += ["", "By day:", *(f"- {each}" for each in self.days)]
-        return "\n".join([*lines, "", f"Next: {self.next()}"])
+        return "\n".join([*lines, "", f"Next: {next_ or self.next()}"])
 
     def html(self) -> str:
         """The same as tables."""
