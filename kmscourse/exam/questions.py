@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -171,8 +172,9 @@ def load(path: Path, shown: str | None = None) -> tuple[Question, ...]:
     return parse(text, shown)
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, shown: str) -> tuple[Question, ...]:
-    """The questions in `text`. Raises BankError, as `load` does."""
+    """The questions in `text`. Raises BankError, as `load` does. The same text is read once."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -236,7 +238,7 @@ def bank(home: Path | None = None) -> tuple[Question, ...]:
     return tuple(questions)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml where it is
     """A safe loader that refuses a key written twice, which YAML would silently let win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -247,7 +249,8 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"{key.value!r} is there twice", key.start_mark
                 )
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 def _problems(
