@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
     from kmscourse.cloud.identity import Principal
+    from kmscourse.cloud.vpc_endpoints import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Call:
         via: the services that pass the caller's identity on, first to last, as service
             principals (forward access sessions): S3 asking KMS for a data key has
             ``("s3.amazonaws.com",)``.
+        endpoint: the VPC endpoint that it came through; None for a call that a service makes.
         source_arn: for a call by a service principal, the resource it acts for.
         source_account: the account of that resource.
     """
@@ -82,6 +84,7 @@ class Call:
     user_agent: str = ""
     source_ip: str = "127.0.0.1"
     via: tuple[str, ...] = ()
+    endpoint: Endpoint | None = None
     source_arn: str | None = None
     source_account: str | None = None
     #: What services note for the trail: the resources touched, additionalEventData.
@@ -117,6 +120,7 @@ class Call:
             parameters=parameters,
             request_id=request_id,
             http=None,
+            endpoint=None,
             via=(*self.via, f"{via}.amazonaws.com"),
             noted={},
         )

@@ -9,6 +9,7 @@ Read `Gateway.serve` for the sequence; each step has a file of its own.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from threading import RLock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -25,11 +26,12 @@ from kmscourse.cloud import (
     protocol,
     sts,
     validation,
+    vpc_endpoints,
 )
 from kmscourse.cloud.acm import ACM
 from kmscourse.cloud.acm.around import honour_validity
 from kmscourse.cloud.at_rest import AtRest
-from kmscourse.cloud.authorization import Decision
+from kmscourse.cloud.authorization import Decision, Layer, decide
 from kmscourse.cloud.call import TLS, Call, Connection
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.errors import AWSError, OfflineError
@@ -45,6 +47,9 @@ from kmscourse.cloud.trail import Trail
 
 #: How many refusals can be explained afterwards.
 _REMEMBERED = 1000
+
+
+_WITH_ENDPOINT_POLICY = {("ec2", "CreateVpcEndpoint"), ("ec2", "ModifyVpcEndpoint")}
 
 
 class Service(Protocol):
@@ -98,10 +103,11 @@ class Gateway:
             raise OfflineError(isolation.refusal(http.url.partition("?")[0]))
         self.clock.tick()
         self.catch_up()
+        host = urlsplit(http.url).netloc
+        endpoint = vpc_endpoints.come_through(http)
         envelope = protocol.open_envelope(http)
         if connection is None:
-            tls = TLS() if envelope.secure else None
-            connection = Connection(tls, "127.0.0.1", urlsplit(http.url).netloc)
+            connection = Connection(TLS() if envelope.secure else None, "127.0.0.1", host)
         call = Call(
             service=envelope.service,
             operation="",
@@ -116,6 +122,7 @@ class Gateway:
             host=connection.host,
             user_agent=envelope.user_agent,
             source_ip=connection.source_ip,
+            endpoint=endpoint,
         )
         try:
             call.operation, call.parameters = protocol.read(http, envelope)
@@ -165,7 +172,7 @@ class Gateway:
             failure = error
             raise
         finally:
-            if call.caller is not None and call.operation:
+            if call.caller is not None and call.operation and not _kept_out(failure):
                 self.trail.record(call, answer if isinstance(answer, dict) else None, failure)
                 self.meter.count(call)
         return answer
@@ -211,6 +218,8 @@ class Gateway:
 
         if call.service == "iam":
             return iam.perform(call, ask_moto)
+        if (call.service, call.operation) in _WITH_ENDPOINT_POLICY:
+            return vpc_endpoints.perform(call.operation, call.parameters, call.region, ask_moto)
         if call.service == "organizations":
             organization.check_attach(call)
         if (call.service, call.operation) == ("acm-pca", "IssueCertificate"):
@@ -223,3 +232,16 @@ class Gateway:
         self._refusals[call.request_id] = decision
         while len(self._refusals) > _REMEMBERED:
             self._refusals.popitem(last=False)
+
+
+def _kept_out(failure: AWSError | None) -> bool:
+    """Whether only a VPC endpoint's policy stood in the way: CloudTrail is not told of that.
+
+    Source: AWS KMS Developer Guide, "Logging AWS KMS requests that use a VPC endpoint".
+    """
+    if not isinstance(failure, permissions.RefusedError):
+        return False
+    decision = failure.decision
+    if decision.denied_by != Layer.ENDPOINT.value:
+        return False
+    return decide(decision.request, replace(decision.policies, vpc_endpoint=None)).allowed

@@ -114,6 +114,18 @@ def iam(account: str) -> Any:
     return iam_backends[account]["aws"]
 
 
+def vpc_endpoints(region: str) -> list[tuple[str, Any]]:
+    """The VPC endpoints of every account in a Region, each with its account."""
+    from moto.ec2.models import ec2_backends  # a large one, and seldom needed
+
+    return [
+        (account, endpoint)
+        for account, regions in list(ec2_backends.items())
+        if region in regions
+        for endpoint in regions[region].vpc_end_points.values()
+    ]
+
+
 def accounts() -> list[str]:
     """The accounts in which moto's IAM has been used."""
     return list(iam_backends)

@@ -81,7 +81,7 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
                 session_issuer=call.caller.issuer_arn if call.caller.role_name else None,
                 aws_managed_key=permission.aws_managed_key,
             ),
-            _policies(call.caller, permission, own, owners),
+            _policies(call, permission, own, owners),
         )
         if not decision.allowed:
             raise RefusedError(permission, decision, _words(decision, permission))
@@ -98,8 +98,9 @@ def _words(decision: Decision, permission: Permission) -> str:
 
 
 def _policies(
-    principal: Principal, permission: Permission, own: Membership | None, owners: Membership | None
+    call: Call, permission: Permission, own: Membership | None, owners: Membership | None
 ) -> Policies:
+    principal, endpoint = call.caller, call.endpoint
     identity, boundary = _identity_policies(principal)
     member = own or owners
     policies = _kept(
@@ -107,6 +108,7 @@ def _policies(
         permission.resource_policy,
         None if boundary is None else tuple(boundary),
         principal.session_policies or None,
+        None if endpoint is None else NamedPolicy(endpoint.id, endpoint.policy),
         None if own is None else own.levels("SERVICE_CONTROL_POLICY"),
         None if owners is None else owners.levels("RESOURCE_CONTROL_POLICY"),
         member.management_account if member else None,
@@ -120,6 +122,7 @@ def _kept(
     resource: str | None,
     boundary: tuple[NamedPolicy, ...] | None,
     session: tuple[str, ...] | None,
+    endpoint: NamedPolicy | None,
     scps: tuple[tuple[NamedPolicy, ...], ...] | None,
     rcps: tuple[tuple[NamedPolicy, ...], ...] | None,
     management_account: str | None,
@@ -130,6 +133,7 @@ def _kept(
         resource=resource,
         boundary=boundary,
         session=session,
+        vpc_endpoint=endpoint,
         scps=scps,
         rcps=rcps,
         management_account=management_account,
@@ -219,6 +223,8 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
     if call.via:
         context["aws:CalledVia"] = list(call.via)
         context["aws:CalledViaFirst"], context["aws:CalledViaLast"] = call.via[0], call.via[-1]
+    if call.endpoint is not None:
+        context["aws:SourceVpce"], context["aws:SourceVpc"] = call.endpoint.id, call.endpoint.vpc
     if call.source_arn:
         context["aws:SourceArn"] = call.source_arn
     if call.source_account:

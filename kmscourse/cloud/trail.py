@@ -130,6 +130,9 @@ class Trail:
         record["managementEvent"] = management
         record["recipientAccountId"] = call.account
         record["eventCategory"] = "Management" if management else "Data"
+        if call.endpoint is not None:
+            record["vpcEndpointId"] = call.endpoint.id
+            record["vpcEndpointAccountId"] = call.endpoint.account
         if call.tls is not None and not call.via:
             host = call.host or f"{call.service}.{call.region}.amazonaws.com"
             record["tlsDetails"] = {

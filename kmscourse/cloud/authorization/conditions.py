@@ -436,7 +436,12 @@ class Condition:
         if self.is_null:
             return f"{self.asks}; it is {_listed(values) if values else 'absent'}"
         if not values:
-            return f"{self.asks}; the request has no such value"
+            counts = ""
+            if self.if_exists:
+                counts = ", which IfExists takes as met"
+            elif self.qualifier == "ForAllValues" or (self.negated and not self.qualifier):
+                counts = ", which counts as met"
+            return f"{self.asks}; the request has no such value{counts}"
         return f"{self.asks}; the request has {_listed(values)}"
 
 

@@ -15,7 +15,7 @@ from kmscourse.cloud.authorization.engine import (
 )
 from kmscourse.cloud.authorization.grants import fails_on
 from kmscourse.cloud.authorization.model import Layer
-from kmscourse.cloud.authorization.names import level_name, spoken_resource, title_of
+from kmscourse.cloud.authorization.names import label, level_name, spoken_resource, title_of
 from kmscourse.cloud.authorization.plan import FailedOn, GrantPlace, Place
 from kmscourse.cloud.authorization.principals import Match
 
@@ -372,6 +372,38 @@ def _nearest(scene: Scene, layer: Layer) -> str:
     )
 
 
+def _nearest_grant(scene: Scene) -> str:
+    """A hint at a grant for the caller that does not fit this request."""
+    for place in scene.plan.grants if scene.model is _KEY else ():
+        match, failed, detail = _look(scene, place)
+        if match is Match.NONE and failed in ("action", "condition"):
+            return f" There is a grant for {scene.caller.spoken}, but {detail}."
+    return ""
+
+
+def _nobody_can(scene: Scene) -> str:
+    """What to know of a key whose policy lets nobody change it any more."""
+    if scene.model is not _KEY:
+        return ""
+    for compiled in scene.policies.resource or ():
+        for statement in compiled.document.statements:
+            actions = statement.actions
+            if statement.effect == "Allow" and actions and actions.match("kms:putkeypolicy"):
+                return ""
+    return (
+        " But nobody may change this key policy any more, because no statement of it allows "
+        "kms:PutKeyPolicy: only AWS Support can help."
+    )
+
+
+def _the(scene: Scene, layer: Layer) -> str:
+    """The document of a layer, by its name where there is one alone."""
+    documents = scene.policies.vpc_endpoint if layer is _ENDPOINT else scene.policies.boundary
+    if documents is not None and len(documents) == 1:
+        return label(scene.policies, scene.service, layer, 0, 0)
+    return layer.short
+
+
 def _root(scene: Scene) -> str:
     return scene.caller.account_root
 
@@ -396,10 +428,11 @@ def _because_denied(scene: Scene, verdict: Verdict) -> str:
     decided = verdict.decided[0]
     assert isinstance(decided, Place)
     owner = _owner(scene, decided.layer)
-    condition = ""
+    condition, way_out = "", "only changing that statement helps"
     if decided.statement.conditions:
         held = "; ".join(c.explain(scene.context) for c in decided.statement.conditions)
         condition = f", because {held}"
+        way_out = "change that statement, or make a request that its condition does not hit"
     elif decided.statement.principal is not None and decided.statement.principal.negated:
         condition = ", because its NotPrincipal does not leave out the caller"
         if scene.has_boundary:
@@ -410,7 +443,7 @@ def _because_denied(scene: Scene, verdict: Verdict) -> str:
     return (
         f"Denied by {decided.spoken}{owner}: it denies "
         f"{scene.request.action} to {scene.caller.spoken}{condition}. A Deny wins over every "
-        "Allow, so only changing that statement helps."
+        f"Allow, so {way_out}."
     )
 
 
@@ -477,15 +510,18 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
     match verdict.reason:
         case "scp":
             where = level_name(scene.policies, _SCP, verdict.level)
+            own = (scene.policies.scps or ())[verdict.level]
+            attached = ", ".join(f'"{one.name}"' for one in own if one.name) or "none with a name"
             return (
                 f"Not allowed: no service control policy at {where} allows {action}, and each "
-                f"level above and at account {caller.account} must; add it to an SCP there."
+                f"level above and at account {caller.account} must; add it to an SCP there. "
+                f"Attached there: {attached}."
             )
         case "endpoint":
             return (
-                f"Not allowed: the request came through a VPC endpoint whose policy does not allow "
-                f"{action} to {who}; add it to the VPC endpoint policy."
-                + _nearest(scene, _ENDPOINT)
+                f"Not allowed: the request came through a VPC endpoint, and the "
+                f"{_the(scene, _ENDPOINT)} does not allow {action} to {who}; add it to the VPC "
+                "endpoint policy." + _nearest(scene, _ENDPOINT)
             )
         case "not-cross-account":
             return (
@@ -527,7 +563,7 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
                 f"does not let {who} of account {caller.account} {_do(action)}; add an Allow for "
                 f"{_root(scene)} or {_caller_arn(scene)} to that {title}."
                 + iam
-                + _nearest(scene, _RESOURCE)
+                + (_nearest_grant(scene) or _nearest(scene, _RESOURCE))
             )
         case "across-iam-missing":
             start = (
@@ -542,8 +578,8 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
                     note = " A key policy has no say in it."
                 return (
                     f"Not allowed: no IAM policy of {_identity_spoken(scene)} allows {action} on "
-                    f"{what}; add an Allow for it to one of them.{note}"
-                    + _nearest(scene, _IDENTITY)
+                    f"{what}; add an Allow for it to an IAM policy of {_identity_spoken(scene)}."
+                    f"{note}" + _nearest(scene, _IDENTITY)
                 )
             return (
                 f"Not allowed: an IAM policy of {_identity_spoken(scene)} allows {action}, but "
@@ -570,6 +606,12 @@ def _resource_missing(scene: Scene, title: str) -> str:
             f"{caller.spoken}; add an Allow with that principal to the {title}."
             + _nearest(scene, _RESOURCE)
         )
+    if caller.kind == "root":
+        return (
+            f"Not allowed: the {title} of {what} does not allow {request.action} to account "
+            f"{caller.account}, and without it not even the root user may; add an Allow for "
+            f"{_root(scene)} to the {title}." + _nobody_can(scene) + _nearest(scene, _RESOURCE)
+        )
     extra = ""
     if has_identity(caller) and missing_in_iam(scene)[0] is None:
         extra = (
@@ -581,7 +623,8 @@ def _resource_missing(scene: Scene, title: str) -> str:
         f"nor leaves it to IAM by naming account {caller.account}; add an Allow for "
         f"{_caller_arn(scene)} or {_root(scene)} to the {title}."
         + extra
-        + _nearest(scene, _RESOURCE)
+        + _nobody_can(scene)
+        + (_nearest_grant(scene) or _nearest(scene, _RESOURCE))
     )
 
 
@@ -590,7 +633,8 @@ def _iam_missing(scene: Scene, layer: Layer | None) -> str:
         who = _identity_spoken(scene)
         return (
             f"but no IAM policy of {who} allows {scene.request.action} on {scene.resource}; add "
-            f"an Allow for it to an IAM policy of {who}." + _nearest(scene, _IDENTITY)
+            f"an Allow for it to an IAM policy of {who}."
+            + (_nearest_grant(scene) or _nearest(scene, _IDENTITY))
         )
     return "and an IAM policy allows it, but " + _limit(scene, layer)
 
@@ -599,7 +643,7 @@ def _limit(scene: Scene, layer: Layer | None) -> str:
     action, who = scene.request.action, _identity_spoken(scene)
     if layer is _BOUNDARY:
         return (
-            f"the permissions boundary of {who} does not allow {action}, and nothing outside a "
+            f"the {_the(scene, _BOUNDARY)} of {who} does not allow {action}, and nothing outside a "
             f"boundary is possible; add it to the permissions boundary."
             + _nearest(scene, _BOUNDARY)
         )
