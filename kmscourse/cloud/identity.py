@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from kmscourse.cloud import moto_door
@@ -18,7 +19,16 @@ _ADMINISTRATOR = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 )
 
-Kind = Literal["Root", "IAMUser", "AssumedRole", "FederatedUser", "AWSService", "Anonymous"]
+Kind = Literal[
+    "Root",
+    "IAMUser",
+    "AssumedRole",
+    "FederatedUser",
+    "AWSService",
+    "Anonymous",
+    "WebIdentityUser",
+    "SAMLUser",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,10 @@ class Principal:
         kind: as in CloudTrail's ``userIdentity.type``.
         account: its account id.
         id: its unique id (``AIDA...``, ``AROA...:session``; the account id for root).
+        issuer: for a federated user, the user who vouches for the session.
+        temporary: whether the credentials are a session's.
+        mfa_at: when the session's maker gave an MFA code; None if none was given.
+        context: condition keys that an identity provider's token brings.
     """
 
     arn: str
@@ -40,6 +54,10 @@ class Principal:
     access_key: str | None = None
     session_policies: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = field(default=())
+    issuer: Principal | None = None
+    temporary: bool = False
+    mfa_at: datetime | None = None
+    context: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,6 +107,7 @@ class Identity:
         self._random = randomness
         self._issued: dict[str, Principal] = {}
         self._names: dict[tuple[str, str], Credentials] = {}
+        self._mfa: dict[str, datetime] = {}
 
     def learner(self, account: str) -> Credentials:
         """The account's administrator, whom a beginner is without knowing it."""
@@ -117,6 +136,20 @@ class Identity:
         self._names[account, name] = credentials
         return credentials
 
+    def issue(self, principal: Principal, *, mfa_at: datetime | None = None) -> Credentials:
+        """Credentials for a session."""
+        credentials = Credentials(
+            access_key="ASIA" + self._random.letters(16),
+            secret_key=self._random.hex(40),
+            session_token=self._random.hex(64),
+        )
+        self._issued[credentials.access_key] = replace(principal, temporary=True, mfa_at=mfa_at)
+        return credentials
+
+    def note_mfa(self, access_key: str, time: datetime) -> None:
+        """Note that a session of STS was made with an MFA code."""
+        self._mfa[access_key] = time
+
     def caller(self, call: Call) -> Principal:
         """Whoever signed a call.
 
@@ -133,6 +166,8 @@ class Identity:
         principal = self._issued.get(call.access_key) or self._issued_by_iam(call.access_key)
         if principal is None:
             raise _unknown(call.service)
+        if principal.kind == "AssumedRole":
+            return replace(principal, temporary=True, mfa_at=self._mfa.get(call.access_key))
         return principal
 
     @staticmethod

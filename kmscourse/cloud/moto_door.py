@@ -141,6 +141,34 @@ def assumed_role(access_key: str) -> Any:
     return None
 
 
+def last_assumed_role(arn: str) -> str:
+    """The access key of the session of a role that was made last."""
+    sessions = [
+        session
+        for backends in list(sts_backends.values())
+        for backend in list(backends.values())
+        for session in backend.assumed_roles
+        if session.role_arn == arn
+    ]
+    return str(sessions[-1].access_key_id)
+
+
+def mfa_seed(account: str, user: str, serial: str) -> str | None:
+    """The secret of a user's virtual MFA device, in base 32; None if there is no such device."""
+    backend = iam(account)
+    device = backend.virtual_mfa_devices.get(serial)
+    owner = backend.users.get(user)
+    if device is None or owner is None or serial not in owner.mfa_devices:
+        return None
+    return str(device.base32_string_seed)
+
+
+def managed_policy(account: str, arn: str) -> str:
+    """The document of a managed policy in its default version."""
+    versions = iam(account).get_policy(arn).versions
+    return next(str(each.document) for each in versions if each.is_default)
+
+
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
 

@@ -31,7 +31,7 @@ def needs(call: Call) -> list[Permission]:
     finder = _FINDERS.get(call.service)
     if finder is None or not call.operation or (call.service, call.operation) in _FREE:
         return []
-    if (call.service, call.operation) == ("sts", "AssumeRole"):
+    if call.service == "sts" and call.operation.startswith("AssumeRole"):
         return [_assume_role(call)]
     code, status = _REFUSALS.get(call.service, ("AccessDeniedException", 400))
     return [
@@ -62,14 +62,17 @@ def _assume_role(call: Call) -> Permission:
     arn = str(call.parameters.get("RoleArn", ""))
     account = _account(arn) or call.account
     role = next((r for r in moto_door.iam(account).roles.values() if r.arn == arn), None)
+    context: dict[str, str | list[str]] = {**dict(call.caller.context)}
+    if "ExternalId" in call.parameters:
+        context["sts:ExternalId"] = call.parameters["ExternalId"]
+    if "SerialNumber" in call.parameters:  # a wrong code is refused all the same
+        context["aws:MultiFactorAuthPresent"] = "true"
     return Permission(
         call.action,
         arn,
         account=account,
         resource_policy=role.assume_role_policy_document if role is not None else None,
-        context={"sts:ExternalId": call.parameters["ExternalId"]}
-        if "ExternalId" in call.parameters
-        else {},
+        context=context,
         code="AccessDenied",
         status=403,
     )
@@ -198,13 +201,18 @@ def _acm_pca(call: Call) -> Iterator[str]:
         yield arn
 
 
+def _sts(call: Call) -> Iterator[str]:
+    if call.operation == "GetFederationToken":
+        yield f"arn:aws:sts::{call.account}:federated-user/{call.parameters.get('Name', '*')}"
+
+
 def _nothing(_: Call) -> Iterator[str]:
     return iter(())
 
 
 _FINDERS: dict[str, Finder] = {
     "iam": _iam,
-    "sts": _nothing,
+    "sts": _sts,
     "ec2": _ec2,
     "rds": _rds,
     "ssm": _ssm,

@@ -78,13 +78,20 @@ def check(call: Call, permissions: Sequence[Permission]) -> None:
                 | _of_organizations(own, owners)
                 | permission.context
                 | _of_connection(call),
-                session_issuer=call.caller.issuer_arn if call.caller.role_name else None,
+                session_issuer=_session_issuer(call.caller),
                 aws_managed_key=permission.aws_managed_key,
             ),
             _policies(call, permission, own, owners),
         )
         if not decision.allowed:
             raise RefusedError(permission, decision, _words(decision, permission))
+
+
+def _session_issuer(principal: Principal) -> str | None:
+    """The role or user behind a session."""
+    if principal.issuer is not None:
+        return principal.issuer.arn
+    return principal.issuer_arn if principal.role_name else None
 
 
 def _words(decision: Decision, permission: Permission) -> str:
@@ -101,13 +108,14 @@ def _policies(
     call: Call, permission: Permission, own: Membership | None, owners: Membership | None
 ) -> Policies:
     principal, endpoint = call.caller, call.endpoint
-    identity, boundary = _identity_policies(principal)
+    identity, boundary = _identity_policies(principal.issuer or principal)
     member = own or owners
     policies = _kept(
         tuple(identity),
         permission.resource_policy,
         None if boundary is None else tuple(boundary),
-        principal.session_policies or None,
+        # A federated user's session has no permissions without a session policy.
+        principal.session_policies if principal.issuer else principal.session_policies or None,
         None if endpoint is None else NamedPolicy(endpoint.id, endpoint.policy),
         None if own is None else own.levels("SERVICE_CONTROL_POLICY"),
         None if owners is None else owners.levels("RESOURCE_CONTROL_POLICY"),
@@ -218,6 +226,12 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
     }
     if call.user_agent:
         context["aws:UserAgent"] = call.user_agent
+    if caller.temporary:
+        context["aws:MultiFactorAuthPresent"] = str(caller.mfa_at is not None).lower()
+        if caller.mfa_at is not None:
+            context["aws:MultiFactorAuthAge"] = str(
+                int((call.time - caller.mfa_at).total_seconds())
+            )
     if caller.kind == "IAMUser":
         context["aws:username"] = caller.name
     if call.via:

@@ -213,6 +213,7 @@ def _identity(call: Call) -> dict[str, Any]:
         identity["accessKeyId"] = call.access_key
     if caller.kind == "IAMUser":
         identity["userName"] = caller.name
+    mfa = {"mfaAuthenticated": str(caller.mfa_at is not None).lower()}
     if caller.kind == "AssumedRole":
         identity["sessionContext"] = {
             "sessionIssuer": {
@@ -222,7 +223,27 @@ def _identity(call: Call) -> dict[str, Any]:
                 "accountId": caller.account,
                 "userName": caller.role_name,
             },
-            "attributes": {"mfaAuthenticated": "false"},
+            "attributes": mfa,
+        }
+    elif caller.issuer is not None:
+        identity["sessionContext"] = {
+            "sessionIssuer": {
+                "type": "IAMUser",
+                "principalId": caller.issuer.id,
+                "arn": caller.issuer.arn,
+                "accountId": caller.account,
+                "userName": caller.issuer.name,
+            },
+            "attributes": mfa,
+        }
+    elif caller.temporary:
+        identity["sessionContext"] = {"attributes": mfa}
+    if caller.kind in ("WebIdentityUser", "SAMLUser"):
+        identity = {
+            "type": caller.kind,
+            "principalId": caller.id,
+            "userName": caller.id.rpartition(":")[2],
+            "identityProvider": caller.arn,
         }
     if caller.kind == "AWSService":
         identity = {"type": "AWSService", "invokedBy": caller.arn}

@@ -194,8 +194,80 @@ def principal_exists(w: World) -> bool:
     "Identity and the trail",
     "Requests through a VPC endpoint are subject to its policy",
     "AWS KMS Developer Guide, VPC endpoints",
-    "No request comes through an endpoint. `decide` takes an endpoint policy all the same.",
-    tried=False,
 )
 def endpoints(w: World) -> bool:
+    ec2 = w.client("ec2")
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+    name = ec2.create_vpc_endpoint(
+        VpcId=ec2.describe_vpcs()["Vpcs"][0]["VpcId"],
+        ServiceName="com.amazonaws.us-east-1.kms",
+        VpcEndpointType="Interface",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]}),
+    )["VpcEndpoint"]["DnsEntries"][0]["DnsName"]
+    if not name.endswith(".kms.us-east-1.vpce.amazonaws.com"):
+        return False
+    inside = w.through(f"https://{name}")
+    key = w.key()
+    blob = w.kms().encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    inside.decrypt(CiphertextBlob=blob)
+    return code(inside.encrypt, KeyId=key, Plaintext=b"x") == "AccessDeniedException"
+
+
+@behaviour(
+    "Identity and the trail",
+    "A program inside a VPC comes through its endpoint without naming it (private DNS)",
+    "AWS KMS Developer Guide, VPC endpoints",
+    "No program is inside a VPC. A client comes through an endpoint where it names it: "
+    "`endpoint_url` with the DNS name that CreateVpcEndpoint gives.",
+    tried=False,
+)
+def private_dns(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Identity and the trail",
+    "A federated user may what the user's and the session's policies both allow",
+    "IAM User Guide, Permissions for GetFederationToken",
+)
+def federated(w: World) -> bool:
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "kms:CreateKey", "Resource": "*"}],
+    }
+    given = w.client("sts").get_federation_token(Name="locum", Policy=json.dumps(policy))
+    locum = w.session(given["Credentials"]).client("kms")
+    return not code(locum.create_key) and code(locum.list_keys) == "AccessDeniedException"
+
+
+@behaviour(
+    "Identity and the trail",
+    "A session is not made with a wrong MFA code",
+    "botocore sts GetSessionToken, TokenCode",
+)
+def mfa(w: World) -> bool:
+    iam = w.client("iam")
+    iam.create_user(UserName="surgeon")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    serial = device["SerialNumber"]
+    iam.enable_mfa_device(
+        UserName="surgeon",
+        SerialNumber=serial,
+        AuthenticationCode1="123456",
+        AuthenticationCode2="654321",
+    )
+    sts = w.client("sts", user="surgeon")
+    wrong = {code(sts.get_session_token, SerialNumber=serial, TokenCode=f"{n:06}") for n in (1, 2)}
+    return "AccessDenied" in wrong
+
+
+@behaviour(
+    "Identity and the trail",
+    "Identity tokens and SAML assertions are verified, and sessions end when they expire",
+    "botocore sts AssumeRoleWithWebIdentity, AssumeRoleWithSAML",
+    "Provider, trust policy and conditions count; the signature is not verified (its keys are on "
+    "the network), and a session does not expire.",
+    tried=False,
+)
+def verified(w: World) -> bool:
     return False

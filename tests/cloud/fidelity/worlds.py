@@ -49,6 +49,26 @@ class World:
             )
         return self._clients[wanted]
 
+    def session(self, credentials: dict[str, Any]) -> Any:
+        """A boto3 session with credentials of STS."""
+        return boto3.Session(
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            region_name="us-east-1",
+        )
+
+    def through(self, url: str) -> Any:
+        """The learner's KMS client with an endpoint of its own."""
+        known, secret = self._credentials("learner")
+        return _SESSION.client(
+            "kms",
+            region_name="us-east-1",
+            aws_access_key_id=known,
+            aws_secret_access_key=secret,
+            endpoint_url=url,
+        )
+
     def _credentials(self, user: str) -> tuple[str, str]:
         if self.aws is not None:
             made = self.aws.identity.user_or_role(self.aws.account_id, user)
