@@ -5,6 +5,7 @@
 ``Envelope``: a sealed message, opened layer by layer.
 ``KeyChooser``: which key for which need, by four questions.
 ``RotationTimeline``: keys over the years, what opens which ciphertext, and the cost.
+``SharingSteps``: an encrypted snapshot on its way into another account, step by step.
 ``WhoCanRead``: real attempts to read a record, by who tried and what protected it.
 ``Wire``: a TLS conversation, record by record, from three seats.
 """
@@ -16,6 +17,7 @@ from kmscourse.views.decision import DecisionView
 from kmscourse.views.envelope import Answer, Envelope
 from kmscourse.views.key_chooser import KeyChooser
 from kmscourse.views.rotation import RotationTimeline
+from kmscourse.views.sharing_steps import SharingSteps
 from kmscourse.views.who_can_read import WhoCanRead
 from kmscourse.views.wire import Wire
 
@@ -26,6 +28,7 @@ __all__ = [
     "Envelope",
     "KeyChooser",
     "RotationTimeline",
+    "SharingSteps",
     "WhoCanRead",
     "Wire",
 ]
