@@ -445,6 +445,80 @@ def test_a_copied_image_may_have_another_key_and_one_of_ones_own_to_be_shared(
     assert aws.stored("ebs", root_of(ec2, made)).key_arn == key_arn
 
 
+def test_a_shared_image_launches_elsewhere_and_is_copied_only_with_its_storage(
+    aws: cloud.Cloud, ec2: Any, kms: Any, key_arn: str
+) -> None:
+    """Amazon EC2 User Guide, "Share an AMI with specific AWS accounts" and "Copy an AMI"."""
+    accounts = snapshot_steps.Accounts(aws)
+    other, target = accounts.others_ec2, snapshot_steps.TARGET
+    own_key = accounts.others_kms.create_key()["KeyMetadata"]["Arn"]
+    root = {
+        "DeviceName": "/dev/sda1",
+        "Ebs": {"VolumeSize": 15, "Encrypted": True, "KmsKeyId": key_arn},
+    }
+    launched = ec2.run_instances(
+        ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1, BlockDeviceMappings=[root]
+    )
+    instance = launched["Instances"][0]["InstanceId"]
+    aws.disk(root_of(ec2, instance)).write(0, SECRET)
+    image = ec2.create_image(InstanceId=instance, Name="golden")["ImageId"]
+    named = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
+    copy = {"SourceImageId": image, "SourceRegion": "us-east-1", "Encrypted": True}
+    copy |= {"Name": "copied", "KmsKeyId": own_key}
+    for call in (
+        lambda: other.run_instances(**named),
+        lambda: other.describe_images(ImageIds=[image]),
+        lambda: other.copy_image(**copy),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert code_of(refused) == "InvalidAMIID.NotFound"
+
+    ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": target}]})
+    (shown,) = other.describe_images(ImageIds=[image])["Images"]
+    assert shown["OwnerId"] == snapshot_steps.OWNER
+    assert other.describe_images(Owners=["self"])["Images"] == []
+    failed = other.run_instances(**named)["Instances"][0]["InstanceId"]  # the key is not shared
+    found = other.describe_instances(InstanceIds=[failed])["Reservations"][0]["Instances"][0]
+    assert found["State"]["Name"] == "terminated"
+    assert found["StateReason"]["Code"] == "Client.InternalError"
+
+    kms.put_key_policy(KeyId=key_arn, Policy=snapshot_steps.shared_policy())
+    started = other.run_instances(**named)["Instances"][0]["InstanceId"]
+    disk = root_of(other, started)
+    assert aws.disk(disk).read(0, len(SECRET)) == SECRET
+    assert f":{target}:" in (aws.stored("ebs", disk).key_arn or "")
+
+    with pytest.raises(ClientError) as refused:
+        other.copy_image(**copy)
+    assert code_of(refused) == "InvalidRequest"
+    storage = shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    ec2.modify_snapshot_attribute(SnapshotId=storage, OperationType="add", UserIds=[target])
+    copied = other.copy_image(**copy)["ImageId"]
+    kms.disable_key(KeyId=key_arn)  # the copy stands alone
+    again = other.run_instances(ImageId=copied, MinCount=1, MaxCount=1)
+    disk = root_of(other, again["Instances"][0]["InstanceId"])
+    assert aws.disk(disk).read(0, len(SECRET)) == SECRET
+    assert aws.stored("ebs", disk).key_arn == own_key
+
+
+def test_a_root_device_that_is_asked_for_otherwise_keeps_the_images_content(
+    aws: cloud.Cloud, ec2: Any, key_arn: str
+) -> None:
+    """botocore RunInstances: a mapping changes what it names, and no more."""
+    instance = attach_new_instance(ec2)
+    aws.disk(root_of(ec2, instance)).write(0, SECRET)
+    image = ec2.create_image(InstanceId=instance, Name="golden")["ImageId"]
+    root = {
+        "DeviceName": "/dev/sda1",
+        "Ebs": {"VolumeSize": 15, "Encrypted": True, "KmsKeyId": key_arn},
+    }
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, BlockDeviceMappings=[root])
+    disk = root_of(ec2, made["Instances"][0]["InstanceId"])
+    assert aws.disk(disk).read(0, len(SECRET)) == SECRET
+    assert aws.stored("ebs", disk).key_arn == key_arn
+
+
 def root_of(ec2: Any, instance: str) -> str:
     """The root volume of an instance."""
     mapped = [{"Name": "attachment.instance-id", "Values": [instance]}]

@@ -1,6 +1,6 @@
 """moto's volumes, snapshots and instances: every private name of moto that EBS stands on.
 
-All of ``moto.ec2``: ``ec2_backends`` (``volumes``, ``snapshots``, ``instances``,
+All of ``moto.ec2``: ``ec2_backends`` (``volumes``, ``snapshots``, ``instances``, ``amis``,
 ``create_volume``, ``detach_volume``, ``stop_instances``, ``terminate_instances``,
 ``default_kms_key_id``, ``ebs_encryption_by_default``), ``Snapshot``, ``EC2ClientError``.
 """
@@ -8,6 +8,7 @@ All of ``moto.ec2``: ``ec2_backends`` (``volumes``, ``snapshots``, ``instances``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,6 +62,43 @@ def shared_with(account: str, region: str) -> Iterator[Any]:
                 or "all" in snapshot.create_volume_permission_groups
             ) and snapshot.owner_id == owner:
                 yield snapshot
+
+
+def image_for(account: str, region: str, image_id: str) -> Any:
+    """An image that an account may use: its own, or one that was shared with it; else None."""
+    own = backend(account, region).amis.get(image_id)
+    return own or _images_shared_with(account, region).get(image_id)
+
+
+def is_anothers_image(account: str, region: str, image_id: str) -> bool:
+    """Whether an image is there, but not for this account."""
+    if image_for(account, region, image_id) is not None:
+        return False
+    return any(image_id in each.amis for each in backends() if each.region_name == region)
+
+
+@contextmanager
+def with_shared_images(account: str, region: str) -> Iterator[None]:
+    """Let moto see the images that were shared with an account: it looks only among its own."""
+    there = backend(account, region)
+    shared = _images_shared_with(account, region)
+    there.amis.update(shared)
+    try:
+        yield
+    finally:
+        for image_id in shared:
+            del there.amis[image_id]
+
+
+def _images_shared_with(account: str, region: str) -> dict[str, Any]:
+    return {
+        image.id: image
+        for there in backends()
+        if there.region_name == region and there.account_id != account
+        for image in list(there.amis.values())
+        if image.owner_id == there.account_id  # AWS's own images every account has anyway
+        and ({"UserId": account} in image.launch_permissions or image.is_public)
+    }
 
 
 def new_snapshot(call: Call, description: str, size: int | None) -> Any:

@@ -74,6 +74,7 @@ class EBS:
             "DescribeSnapshots": self._describe_snapshots,
             "ModifySnapshotAttribute": self._share_snapshot,
             "ResetSnapshotAttribute": self._unshare_snapshot,
+            "DescribeImages": self._describe_images,
             "CreateImage": self._create_image,
             "CopyImage": self._copy_image,
             "ModifyImageAttribute": self._share_image,
@@ -278,19 +279,25 @@ class EBS:
 
     def _run_instances(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
         there = moto_ebs.backend(call.account, call.region)
+        image_id = call.parameters.get("ImageId", "")
+        if moto_ebs.is_anothers_image(call.account, call.region, image_id):
+            raise AWSError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
         # moto would make a key of its own, in a KMS that nobody sees.
         there.default_kms_key_id = keys.AWS_MANAGED
         asked = {
             each.get("DeviceName"): each.get("Ebs") or {}
             for each in call.parameters.get("BlockDeviceMappings", [])
         }
-        response = ask_moto()
+        with moto_ebs.with_shared_images(call.account, call.region):
+            response = ask_moto()
+        image = moto_ebs.image_for(call.account, call.region, image_id)
         for instance_id in _ids(response, "instanceId"):
             instance = moto_ebs.instance(call.account, call.region, instance_id)
             try:
                 for device, mapping in list(instance.block_device_mapping.items()):
+                    root = image if image and image.root_device_name == device else None
                     self._add_device(
-                        gateway, call, instance, mapping.volume_id, asked.get(device, {})
+                        gateway, call, instance_id, mapping.volume_id, asked.get(device, {}), root
                     )
             except AWSError:
                 there.terminate_instances([instance_id])
@@ -299,27 +306,31 @@ class EBS:
         return response
 
     def _add_device(
-        self, gateway: Gateway, call: Call, instance: Any, volume_id: str, asked: dict[str, Any]
+        self,
+        gateway: Gateway,
+        call: Call,
+        instance_id: str,
+        volume_id: str,
+        asked: dict[str, Any],
+        image: Any,
     ) -> None:
+        """Give a device of a new instance its key and content.
+
+        Args:
+            image: for the root device the image, whose snapshot is its content unless the request
+                names another. Whoever may launch the image needs no permission for the snapshot.
+        """
         volume = moto_ebs.backend(call.account, call.region).volumes[volume_id]
         source = None
-        snapshot_id = asked.get("SnapshotId")
-        if snapshot_id is None and not asked:
-            snapshot_id = self._root_snapshot(call, instance)
-        if snapshot_id:
-            source = self._of_snapshot(self._usable(call, snapshot_id))
+        if asked.get("SnapshotId"):
+            source = self._of_snapshot(self._usable(call, asked["SnapshotId"]))
+        elif image is not None and image.ebs_snapshot.id in self._stored:
+            source = self._of_snapshot(image.ebs_snapshot)  # AWS's own images are empty
         key_id = self._key_for(
             gateway, call, bool(asked.get("Encrypted")), asked.get("KmsKeyId"), source
         )
         self._fill_volume(gateway, call, volume, source, key_id)
-        self._unlock(gateway, call, volume_id, instance.id)
-
-    def _root_snapshot(self, call: Call, instance: Any) -> str | None:
-        """The snapshot behind an image that was made here; AWS's own images are empty."""
-        image = moto_ebs.backend(call.account, call.region).amis.get(instance.image_id)
-        if image is None or image.ebs_snapshot.id not in self._stored:
-            return None
-        return str(image.ebs_snapshot.id)
+        self._unlock(gateway, call, volume_id, instance_id)
 
     def _stop_instances(self, _: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
         response = ask_moto()
@@ -374,14 +385,30 @@ class EBS:
                 self._take(snapshot)
         return response
 
+    def _describe_images(self, _: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
+        with moto_ebs.with_shared_images(call.account, call.region):
+            return ask_moto()
+
     def _copy_image(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Answer:
-        """A copy of one's own image, whose snapshot is encrypted as a snapshot's copy is."""
+        """A copy of an image, whose snapshot is encrypted as a snapshot's copy is.
+
+        Source: Amazon EC2 User Guide, "Copy an AMI": of a shared image the owner must share the
+        storage, too. The words are AWS's, as users report them.
+        """
         parameters = call.parameters
-        response = ask_moto()
+        wanted, region = parameters["SourceImageId"], parameters["SourceRegion"]
+        original = moto_ebs.image_for(call.account, region, wanted)
+        if original is not None:
+            storage = original.ebs_snapshot.id
+            if moto_ebs.snapshot_for(call.account, region, storage) is None:
+                raise AWSError(
+                    "InvalidRequest", "You do not have permission to access the storage of this ami"
+                )
+        with moto_ebs.with_shared_images(call.account, region):
+            response = ask_moto()
         for image_id in _ids(response, "imageId"):
             image = moto_ebs.backend(call.account, call.region).amis[image_id]
-            there = moto_ebs.backend(call.account, parameters["SourceRegion"])
-            source = self._of_snapshot(there.amis[parameters["SourceImageId"]].ebs_snapshot)
+            source = self._of_snapshot(original.ebs_snapshot)
             encrypted = bool(parameters.get("Encrypted"))
             key_id = keys.check_parameters(call, encrypted=encrypted or source.key is not None)
             key_id = self._key_for(gateway, call, encrypted, key_id, source, same_as_source=False)
