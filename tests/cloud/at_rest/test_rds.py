@@ -334,7 +334,7 @@ def test_a_snapshot_gets_into_another_account_in_five_steps(
 def test_an_unencrypted_snapshot_is_restored_by_whom_it_was_shared_with(
     aws: cloud.Cloud, rds: Any
 ) -> None:
-    """RDS User Guide: an account restores an unencrypted snapshot shared with it, by its ARN."""
+    """botocore, RestoreDBInstanceFromDBSnapshot: a shared snapshot is named by its ARN."""
     rds.create_db_instance(DBInstanceIdentifier="clinic", **INSTANCE)
     record(aws, "clinic")
     arn = rds.create_db_snapshot(DBInstanceIdentifier="clinic", DBSnapshotIdentifier="monday")[

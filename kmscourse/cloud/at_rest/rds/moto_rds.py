@@ -81,7 +81,7 @@ class Snapshots:
         """Let moto find a snapshot among the caller's own for a while, if it is another's.
 
         moto looks nowhere else when it restores one, though RDS lets an account restore what was
-        shared with it (User Guide, "Sharing a DB snapshot").
+        shared with it, by its ARN (botocore: RestoreDBInstanceFromDBSnapshot).
         """
         own = self.of(call.account, call.region)
         before = own.get(name)
