@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from kmscourse.cloud.authorization import Decision, Layer, LayerView, Step
+from kmscourse.cloud.authorization import GRANT_OPERATIONS, Decision, Layer, LayerView, Step
 from kmscourse.cloud.authorization.engine import Model, Scene, has_identity
 from kmscourse.cloud.authorization.names import label as label_of
 from kmscourse.cloud.authorization.names import spoken_resource, title_of
 from kmscourse.views import _json_place
-from kmscourse.views._what_if import LEVELLED, NAMES, Draft, WhatIf
+from kmscourse.views._what_if import GRANTS, LEVELLED, NAMES, Draft, GrantsDraft, WhatIf
 
 # What each layer is, for someone who has never read a policy.
 _ABOUT = {
@@ -83,7 +83,7 @@ def describe(desk: WhatIf) -> dict[str, Any]:
         "because": decision.because,
         "before": {"outcome": before.outcome, "headline": headline(before)},
         "changed": desk.changed,
-        "unread": [draft.key for draft in desk.drafts if draft.problem is not None],
+        "unread": [draft.key for draft in desk.texts if draft.problem is not None],
         "request": _request(desk),
         "layers": layers_of(desk),
         "added": _added(desk),
@@ -96,7 +96,8 @@ def _added(desk: WhatIf) -> dict[str, Any] | None:
         return None
     key, _, index = desk.added.rpartition("/")
     text = desk.draft(key).text
-    span = _json_place.find(text, f"Statement[{index}]")
+    listed = "Grants" if key == GRANTS else "Statement"
+    span = _json_place.find(text, f"{listed}[{index}]")
     if span is None:
         return None
     start, end = (_json_place.utf16(text, each) for each in span)
@@ -160,8 +161,8 @@ def layers_of(desk: WhatIf) -> list[dict[str, Any]]:
         title = _TITLES.get(layer) or _upper(title_of(scene.service))
         role, badge = _part(decision, scene, layer, view)
         documents = [_document(desk, scene, draft, view) for draft in desk.of(layer)]
-        if layer is Layer.GRANT and view is not None:
-            documents = [_grants(decision, view)]
+        if layer is Layer.GRANT and desk.grants is not None:
+            documents = [_grants(decision, desk.grants, view)]
         out.append(
             {
                 "key": NAMES[layer],
@@ -223,7 +224,9 @@ def _part(
 
 def _may_add(scene: Scene, layer: Layer, documents: Sequence[object]) -> str:
     """Where a first document could be added; empty if it would have no say."""
-    if documents or layer in (Layer.GRANT, *LEVELLED):
+    if documents or layer in LEVELLED:
+        return ""
+    if layer is Layer.GRANT and scene.operation not in GRANT_OPERATIONS:
         return ""
     if layer in (Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION) and not has_identity(scene.caller):
         return ""
@@ -249,7 +252,7 @@ def _document(desk: WhatIf, scene: Scene, draft: Draft, view: LayerView | None) 
         "label": _upper(label),
         "text": draft.text,
         "state": "added here" if draft.given is None else "changed" if draft.edited else "",
-        "editable": True,
+        "holds": "statement",
         "problem": asdict(draft.problem) if draft.problem is not None else None,
         "statements": [
             _statement(desk, scene, draft, step, _id(step) in decided, missing) for step in steps
@@ -314,12 +317,12 @@ def _statement(
     }
 
 
-def _grants(decision: Decision, view: LayerView) -> dict[str, Any]:
-    """The grants, in the shape of a document; they are made by CreateGrant, not written."""
+def _grants(decision: Decision, draft: GrantsDraft, view: LayerView | None) -> dict[str, Any]:
+    """The grants, in the shape of a document. On AWS they are made by CreateGrant, not written."""
     decided = {_id(step) for step in decision.decided_by}
     grants = decision.policies.compiled().grants
     statements = []
-    for step, grant in zip(view.steps, grants, strict=True):
+    for step, grant in zip(view.steps if view is not None else (), grants, strict=True):
         texts = [
             ("Who", grant.grantee, "principal"),
             ("Action", ", ".join(sorted(grant.operations)), "action"),
@@ -327,13 +330,14 @@ def _grants(decision: Decision, view: LayerView) -> dict[str, Any]:
         for name, pairs in (
             ("EncryptionContextEquals", grant.encryption_context_equals),
             ("EncryptionContextSubset", grant.encryption_context_subset),
+            ("SourceArn", {"aws:SourceArn": grant.source_arn} if grant.source_arn else None),
         ):
             if pairs:
                 listed = ", ".join(f'"{k}": "{v}"' for k, v in pairs.items())
                 texts.append(("Condition", f"{name}: {listed}", "condition"))
         statements.append(
             {
-                "key": f"grant/{step.index}/{step.policy_index}",
+                "key": f"{GRANTS}/{step.policy_index}",
                 "name": _upper(step.statement),
                 "effect": "Allow",
                 "matched": step.matched,
@@ -356,12 +360,12 @@ def _grants(decision: Decision, view: LayerView) -> dict[str, Any]:
             }
         )
     return {
-        "key": "grant/0",
+        "key": GRANTS,
         "label": "Grants on this key",
-        "text": "",
-        "state": "",
-        "editable": False,
-        "problem": None,
+        "text": draft.text,
+        "state": "added here" if draft.given is None else "changed" if draft.edited else "",
+        "holds": "grant",
+        "problem": asdict(draft.problem) if draft.problem is not None else None,
         "statements": statements,
     }
 

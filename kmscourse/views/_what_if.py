@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kmscourse.cloud.authorization import (
+    GRANT_OPERATIONS,
     Decision,
+    Grant,
     Layer,
     MalformedPolicyError,
     NamedPolicy,
@@ -24,7 +26,7 @@ from kmscourse.cloud.authorization import (
     parse_policy,
 )
 from kmscourse.cloud.authorization.engine import Model, Scene
-from kmscourse.views import _json_place
+from kmscourse.views import _grants_text, _json_place
 
 NAMES = {
     Layer.RCP: "rcp",
@@ -38,6 +40,8 @@ NAMES = {
 }
 """Short names of the layers, in the order in which AWS looks; documents are numbered in them."""
 LAYERS = {name: layer for layer, name in NAMES.items()}
+GRANTS = "grant/0"
+"""The grants on the key are one text."""
 LEVELLED = (Layer.RCP, Layer.SCP)
 _EMPTY: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
 
@@ -89,6 +93,30 @@ class Draft:
         return self.text != self.given
 
 
+@dataclass(slots=True)
+class GrantsDraft:
+    """The grants on the key, on the table as one text.
+
+    Attributes:
+        given: the text at the beginning; None if there was none.
+        was: the grants that were given.
+        text: the text as it is now, readable or not.
+        grants: what counts: the last ones that could be read.
+        problem: why ``text`` cannot be read; None if it can.
+    """
+
+    given: str | None
+    was: tuple[Grant, ...]
+    text: str
+    grants: tuple[Grant, ...]
+    problem: Problem | None = None
+    key: str = GRANTS
+
+    @property
+    def edited(self) -> bool:
+        return self.text != self.given
+
+
 class WhatIf:
     """A decision that can be asked again with other policies or another request."""
 
@@ -114,6 +142,9 @@ class WhatIf:
         for layer, levels in ((Layer.RCP, compiled.rcps), (Layer.SCP, compiled.scps)):
             for level, several in enumerate(levels or ()):
                 self._lay(layer, level, several)
+        was = compiled.grants
+        text = _grants_text.write(was) if was else None
+        self.grants = GrantsDraft(text, was, text, was) if text is not None else None
         return self.decision
 
     def _lay(self, layer: Layer, level: int, several: Iterable[Any]) -> None:
@@ -129,22 +160,27 @@ class WhatIf:
     @property
     def changed(self) -> bool:
         """Whether anything is not as it was given."""
-        return self.request is not self.original.request or any(d.edited for d in self.drafts)
+        return self.request is not self.original.request or any(d.edited for d in self.texts)
+
+    @property
+    def texts(self) -> list[Draft | GrantsDraft]:
+        """Everything that can be written in."""
+        return [*self.drafts, *([self.grants] if self.grants is not None else [])]
 
     def of(self, layer: Layer, level: int | None = None) -> list[Draft]:
         """The documents of a layer, in order."""
         return [d for d in self.drafts if d.layer is layer and (level is None or d.level == level)]
 
-    def draft(self, key: str) -> Draft:
+    def draft(self, key: str) -> Draft | GrantsDraft:
         """A document by its key.
 
         Raises:
             KeyError: there is none; says which there are.
         """
-        for draft in self.drafts:
+        for draft in self.texts:
             if draft.key == key:
                 return draft
-        known = ", ".join(d.key for d in self.drafts) or "none"
+        known = ", ".join(d.key for d in self.texts) or "none"
         raise KeyError(f"No document {key!r} here; there are: {known}")
 
     # Changes
@@ -159,12 +195,14 @@ class WhatIf:
         """
         draft = self.draft(key)
         draft.text = text
-        if draft.was is not None and text == draft.given:
-            # As it was given: AWS has taken it before, so it is not checked again.
-            draft.problem, draft.document = None, draft.was
-            return self._again()
         try:
-            draft.document = parse_policy(text, self.kind(draft.layer))
+            if isinstance(draft, GrantsDraft):
+                draft.grants = _grants_text.read(text) if draft.edited else draft.was
+            elif draft.was is not None and not draft.edited:
+                # As it was given: AWS has taken it before, so it is not checked again.
+                draft.document = draft.was
+            else:
+                draft.document = parse_policy(text, self.kind(draft.layer))
         except MalformedPolicyError as error:
             draft.problem = _problem(error, text)
             raise
@@ -176,13 +214,17 @@ class WhatIf:
 
         Args:
             where: a document's key, or a layer's name (``identity``; ``scp/1`` with its level).
-            statement: as AWS writes it; by default one that is about this very request.
+            statement: as AWS writes it; by default one that is about this very request. For
+                ``grant`` a grant, as ListGrants shows it.
 
         Raises:
-            KeyError: no such document or layer, or one that holds no documents (grants).
+            KeyError: no such document or layer.
+            ValueError: no grant can give the operation.
             MalformedPolicyError: the statement, or the document as it is now, is no policy.
         """
         self.added = ""
+        if where in (GRANTS, NAMES[Layer.GRANT]):
+            return self._add_grant(statement)
         drafts = [d for d in self.drafts if d.key == where or d.key.rpartition("/")[0] == where]
         draft = drafts[0] if drafts else self._new(where)
         if draft.problem is not None:
@@ -195,6 +237,16 @@ class WhatIf:
             self.drafts.append(draft)
         self.added = f"{draft.key}/{len(statements)}"
         return self.edit(draft.key, pretty({**content, "Statement": [*statements, new]}))
+
+    def _add_grant(self, grant: Mapping[str, Any] | None) -> Decision:
+        new = dict(grant) if grant is not None else self.grant_suggestion()
+        draft = self.grants or GrantsDraft(None, (), _grants_text.write(()), ())
+        if draft.problem is not None:
+            self.edit(draft.key, draft.text)  # says what is wrong with it
+        self.grants = draft
+        content = json.loads(draft.text)
+        self.added = f"{GRANTS}/{len(content['Grants'])}"
+        return self.edit(GRANTS, pretty({"Grants": [*content["Grants"], new]}))
 
     def change_request(
         self,
@@ -281,11 +333,27 @@ class WhatIf:
             new["Resource"] = "*"
         return new
 
+    def grant_suggestion(self) -> dict[str, Any]:
+        """A grant that gives this very request to its caller.
+
+        Raises:
+            ValueError: no grant can give it.
+        """
+        scene = Scene(self.request, self.decision.policies)
+        if scene.model not in (Model.KEY, Model.RETIRE) or scene.operation not in GRANT_OPERATIONS:
+            raise ValueError(
+                f"No grant can give {self.request.action}: grants are for using a key, not for "
+                "administering it"
+            )
+        service = scene.caller.kind == "service"
+        grantee = "GranteeServicePrincipal" if service else "GranteePrincipal"
+        return {grantee: scene.caller.identity, "Operations": [scene.operation]}
+
     def _new(self, where: str) -> Draft:
         """An empty document for a layer that has none."""
         name, _, level = where.partition("/")
         layer = LAYERS.get(name)
-        if layer is None or layer is Layer.GRANT or (bool(level) != (layer in LEVELLED)):
+        if layer is None or (bool(level) != (layer in LEVELLED)):
             self.draft(where)  # says which there are
             raise KeyError(where)
         given, number = self.original.policies.compiled(), int(level or 0)
@@ -328,7 +396,7 @@ class WhatIf:
             rcps=None
             if given.rcps is None
             else [several(Layer.RCP, level) for level in range(len(given.rcps))],
-            grants=given.grants,
+            grants=self.grants.grants if self.grants is not None else (),
             management_account=given.management_account,
         )
 

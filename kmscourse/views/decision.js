@@ -21,6 +21,7 @@ const SIGNS = {
   back: "M4 9h10a5 5 0 0 1 0 10h-4 M4 9l4-4 M4 9l4 4",
   turn: "M9 6l6 6-6 6",
 };
+const NOT_YET = { statement: "Not a policy yet", grant: "Not grants yet" };
 const STATES = { fits: "fits", fails: "does not fit", unread: "not looked at" };
 
 function sign(name, size = 16) {
@@ -175,7 +176,7 @@ class Decision {
     }
     if (unread.length > 0) {
       notes.push(
-        h("p", { class: "dec-was dec-last" }, icon("alert", 14), "This is the last verdict: the text in the editor is no policy yet."),
+        h("p", { class: "dec-was dec-last" }, icon("alert", 14), "This is the last verdict: the text in the editor cannot be read yet."),
       );
     }
     if (this.shown.problem && !this.changing) {
@@ -371,7 +372,7 @@ class Decision {
       layer.add
         ? this.button(
             "more",
-            layer.role === "absent" ? "What if there were one?" : "Add a policy with the missing statement",
+            layer.role === "absent" || layer.key === "grant" ? "What if there were one?" : "Add a policy with the missing statement",
             "A",
             () => this.add(layer.add),
             `Add a statement: ${layer.title}`,
@@ -414,8 +415,8 @@ class Decision {
       doc = { key: given.key, editing: false };
       doc.title = h("div", { class: "dec-doc-title" });
       doc.editButton = this.button("change", "Edit", "E", () => this.edit(given.key));
-      doc.addButton = this.button("more", "Add a statement", "A", () => this.add(given.key));
-      doc.head = h("div", { class: "dec-doc-head" }, doc.title, given.editable ? [doc.editButton, doc.addButton] : null);
+      doc.addButton = this.button("more", `Add a ${given.holds}`, "A", () => this.add(given.key));
+      doc.head = h("div", { class: "dec-doc-head" }, doc.title, doc.editButton, doc.addButton);
       doc.editor = h("div", { class: "dec-editor", hidden: true });
       doc.statements = h("div", { class: "dec-statements" });
       doc.node = h("div", { class: "dec-doc" }, doc.head, h("div", { class: "dec-doc-body" }, doc.editor, doc.statements));
@@ -423,12 +424,12 @@ class Decision {
     }
     doc.given = given;
     doc.editButton.setAttribute("aria-label", `Edit ${lowerFirst(given.label)}`);
-    doc.addButton.setAttribute("aria-label", `Add a statement to ${lowerFirst(given.label)}`);
+    doc.addButton.setAttribute("aria-label", `Add a ${given.holds} to ${lowerFirst(given.label)}`);
     doc.title.replaceChildren(
-      icon(given.editable ? "tag" : "key", 15),
+      icon(given.holds === "grant" ? "key" : "tag", 15),
       h("span", { class: "dec-doc-name" }, given.label),
       given.state ? h("span", { class: "dec-chip" }, given.state) : "",
-      given.problem && !doc.editing ? h("span", { class: "dec-chip dec-chip-wrong" }, icon("alert", 12), "not a policy yet") : "",
+      given.problem && !doc.editing ? h("span", { class: "dec-chip dec-chip-wrong" }, icon("alert", 12), NOT_YET[given.holds].toLowerCase()) : "",
     );
     const { statements } = given;
     doc.statements.replaceChildren(
@@ -442,7 +443,7 @@ class Decision {
 
   nothingIn(given) {
     const layer = this.shown.layers.find((each) => each.documents.includes(given));
-    return layer && layer.role === "idle" ? "Not looked at for this request." : "It has no statements.";
+    return layer && layer.role === "idle" ? "Not looked at for this request." : `There are no ${given.holds}s.`;
   }
 
   statement(given) {
@@ -506,7 +507,7 @@ class Decision {
 
   edit(key) {
     const doc = this.docs.get(key);
-    if (!doc || !doc.given.editable) return;
+    if (!doc) return;
     if (doc.editing) {
       this.leave(doc);
       return;
@@ -566,7 +567,7 @@ class Decision {
     const line = problem.line ? doc.text.value.split("\n")[problem.line - 1] || "" : "";
     doc.foot.replaceChildren(
       ...[
-        h("div", { class: "dec-now" }, icon("alert", 18), "Not a policy yet. AWS would say:"),
+        h("div", { class: "dec-now" }, icon("alert", 18), given.holds === "grant" ? `${NOT_YET.grant}:` : `${NOT_YET.statement}. AWS would say:`),
         h("div", { class: "dec-aws" }, problem.message),
         problem.advice ? h("div", {}, problem.advice) : null,
         problem.line
@@ -683,7 +684,7 @@ class Decision {
     const built = [...this.layers.values()].find((each) => each.item === item);
     if (!built) return false;
     const doc = inside || this.docs.get(built.layer.documents[0]?.key);
-    if (doc && doc.given.editable) {
+    if (doc) {
       if (built.body.hidden) this.toggle(built.layer.key);
       if (key === "a") this.add(doc.key);
       else if (doc.editing) doc.text.focus();
@@ -746,7 +747,7 @@ class Decision {
     if (before.outcome !== outcome) this.say(`${headline}. ${because}`);
     const wrong = [...this.docs.values()].find((doc) => doc.editing && doc.given.problem);
     const words = wrong
-      ? `Not a policy yet. ${wrong.given.problem.message} ${wrong.given.problem.advice}`
+      ? `${NOT_YET[wrong.given.holds]}. ${wrong.given.problem.message} ${wrong.given.problem.advice}`
       : problem;
     if (words) this.pausing = setTimeout(() => this.say(words), PAUSE);
   }

@@ -17,7 +17,7 @@ from kmscourse.cloud.authorization.engine import Scene
 from kmscourse.views import _svg
 from kmscourse.views._base import View
 from kmscourse.views._decision_layers import describe, headline, layers_of, lower, scene_of
-from kmscourse.views._what_if import WhatIf
+from kmscourse.views._what_if import GRANTS, WhatIf
 
 
 class DecisionView(View):
@@ -66,8 +66,11 @@ class DecisionView(View):
 
     @property
     def documents(self) -> dict[str, str]:
-        """The documents as they are now, by key: ``identity/0``, ``resource/0``, ``scp/1/0``."""
-        return {draft.key: draft.text for draft in self._desk.drafts}
+        """The documents as they are now, by key: ``identity/0``, ``resource/0``, ``scp/1/0``.
+
+        ``grant/0`` are the grants on the key, as ListGrants shows them.
+        """
+        return {draft.key: draft.text for draft in self._desk.texts}
 
     def edit(self, key: str, document: str | Mapping[str, Any]) -> Decision:
         """Write a document anew and decide again.
@@ -91,11 +94,13 @@ class DecisionView(View):
 
         Args:
             where: key of a document, or a layer (``identity``, ``resource``, ``endpoint``,
-                ``boundary``, ``session``, ``scp/0``) if it has none yet.
-            statement: as AWS writes it; by default one about this very request.
+                ``boundary``, ``session``, ``scp/0``) if it has none yet; ``grant`` adds a grant.
+            statement: as AWS writes it (a grant as ListGrants shows it); by default one about
+                this very request.
 
         Raises:
             KeyError: there is no such document or layer.
+            ValueError: no grant can give the operation.
             MalformedPolicyError: the document would be no policy.
         """
         try:
@@ -245,7 +250,7 @@ def _draw(view: DecisionView) -> str:
         lines = [
             (
                 f"{each['name']} of {lower(document['label'])}"
-                if document["key"] != "grant/0"
+                if document["key"] != GRANTS
                 else "A grant"
             )
             + f": {lower(each['decided'])}"

@@ -150,7 +150,7 @@ def focused(desk: Desk) -> str:
     return str(desk.page.evaluate("document.activeElement.dataset.key"))
 
 
-def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk) -> None:
+def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk, results: Path) -> None:
     """Typing turns the outcome letter by letter, and Python holds the same decision."""
     view = open_view(desk, "1 + 1", CROWDED)
     page = desk.page
@@ -173,6 +173,20 @@ def test_the_request_is_changed_and_a_cell_sees_it(desk: Desk) -> None:
     expect(view.locator(".dec-decides", has_text="Grants")).to_contain_text("This decided it")
     page.keyboard.press("Escape")
     expect(view.get_by_role("button", name="Change the request")).to_be_focused()
+
+    # The grants are a text as well: without one the caller is refused, with one allowed.
+    view.get_by_role("button", name="Edit grants on this key").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type('{"Grants": []')
+    expect(view.locator(".dec-foot")).to_contain_text("Not grants yet")
+    expect(headline(view)).to_contain_text("Allowed")
+    page.keyboard.type("}")
+    expect(headline(view)).to_contain_text("Refused: an Allow is missing")
+    view.get_by_role("button", name="Add a grant to grants on this key").click()
+    expect(headline(view)).to_contain_text("Allowed")
+    expect(view.locator(".dec-decider")).to_contain_text("This decided it")
+    view.screenshot(path=results / "decision-grants.png")
+    page.keyboard.press("Escape")
 
     # The other way round: a cell changes what the view shows.
     page.locator(".jp-CodeCell .cm-content").first.click()

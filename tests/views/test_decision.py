@@ -178,7 +178,7 @@ def test_the_request_is_in_plain_sight_and_what_conditions_ask_for_comes_first()
     assert rows["aws:SourceIp"]["values"] == ["10.0.0.1"]
 
 
-def test_grants_are_shown_and_not_written() -> None:
+def test_grants_are_shown() -> None:
     grants = [
         Grant(frozenset({"Encrypt"}), grantee_principal=ANA, grant_id="a"),
         Grant(
@@ -195,9 +195,98 @@ def test_grants_are_shown_and_not_written() -> None:
         "",
         "This decided it",
     ]
-    assert not shown["documents"][0]["editable"]
-    with pytest.raises(KeyError, match="resource/0"):
+    assert json.loads(view.documents["grant/0"])["Grants"][1] == {
+        "GrantId": "b",
+        "GranteePrincipal": ANA,
+        "Operations": ["Decrypt"],
+        "Constraints": {"EncryptionContextSubset": {"ward": "surgery"}},
+    }
+
+
+def test_a_grant_is_added_changed_and_taken_away(view: DecisionView) -> None:
+    assert not view.decision.allowed
+    assert layer(view, "grant")["add"] == "grant"
+    send(view, do="add", where="grant")
+    assert view.decision.allowed
+    (document,) = layer(view, "grant")["documents"]
+    assert (document["holds"], document["state"]) == ("grant", "added here")
+    added = view._shown["added"]
+    marked = document["text"][added["start"] : added["end"]]
+    assert json.loads(marked) == {"GranteePrincipal": ANA, "Operations": ["Decrypt"]}
+    # Constrained to another ward, it does not help; to this one it does.
+    for ward, helps in (("cardiology", False), ("surgery", True)):
+        grant = json.loads(marked) | {"Constraints": {"EncryptionContextSubset": {"ward": ward}}}
+        view.edit("grant/0", {"Grants": [grant]})
+        assert view.decision.allowed is helps
+    view.edit("grant/0", {"Grants": []})
+    assert not view.decision.allowed
+    view.add_statement("grant", grant)
+    assert view.decision.allowed
+    view.reset()
+    assert "grant/0" not in view.documents
+
+
+def test_given_grants_count_as_they_were_given() -> None:
+    """What ListGrants shows is enough to go on, and going back is going back."""
+    given = Grant(frozenset({"Decrypt"}), grantee_principal=ANA, grant_id="a", source_arn=None)
+    view = DecisionView(decided(grants=[given]))
+    before = view.documents["grant/0"]
+    assert not view.edit("grant/0", {"Grants": []}).allowed
+    assert view.edit("grant/0", before) is view.original
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        ("{", "no JSON", 1),
+        ("[]", "These are no grants", 0),
+        ('{"Grants": {}}', "Grants is a list", 1),
+        ('{"Grants": [1]}', "A grant is an object", 1),
+        ('{"Grants": [\n{"Operations": ["Decrypt"]}]}', "one of the two", 2),
+        ('{"Grants": [{"GranteePrincipal": "a"}]}', "lists its operations", 1),
+        (
+            '{"Grants": [{"GranteePrincipal": "a",\n"Operations": ["PutKeyPolicy"]}]}',
+            "No grant can give PutKeyPolicy",
+            2,
+        ),
+        (
+            '{"Grants": [{"GranteePrincipal": "a", "Operations": ["Decrypt"], "Note": "x"}]}',
+            "A grant has no Note",
+            1,
+        ),
+        (
+            '{"Grants": [{"GranteePrincipal": "a", "Operations": ["Decrypt"],'
+            '"Constraints": {"Ward": "7"}}]}',
+            "There is no constraint Ward",
+            1,
+        ),
+        (
+            '{"Grants": [{"GranteePrincipal": "a", "Operations": ["Decrypt"],'
+            '"Constraints": {"EncryptionContextEquals": "7"}}]}',
+            "holds pairs of texts",
+            1,
+        ),
+    ],
+)
+def test_a_text_that_is_no_grant_says_where_and_the_last_one_counts(
+    text: str, words: str, line: int
+) -> None:
+    given = Grant(frozenset({"Decrypt"}), grantee_principal=ANA)
+    view = DecisionView(decided(grants=[given]))
+    send(view, do="edit", key="grant/0", text=text)
+    assert view.decision.allowed
+    problem = layer(view, "grant")["documents"][0]["problem"]
+    assert words in f"{problem['message']} {problem['advice']}"
+    assert problem["line"] == line
+    with pytest.raises(MalformedPolicyError):
         view.add_statement("grant")
+
+
+def test_what_no_grant_can_give_is_told(view: DecisionView) -> None:
+    view.change_request(action="kms:PutKeyPolicy")
+    assert layer(view, "grant")["add"] == ""
+    send(view, do="add", where="grant")
+    assert "No grant can give kms:PutKeyPolicy" in view._shown["problem"]
 
 
 @pytest.mark.parametrize(
