@@ -9,7 +9,7 @@ import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -47,6 +47,11 @@ class Minutes:
         return self.lesson + self.lab
 
 
+Kind = Literal["lesson", "opening", "practice"]
+"""What a lesson is: a whole one; the opening, which may be shorter in all its parts; or practice
+over all lessons, which has neither a lab nor questions of its own."""
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One lesson and where its parts lie. A path is given whether or not the file exists yet."""
@@ -56,6 +61,7 @@ class Lesson:
     minutes: Minutes
     about: str
     home: Path
+    kind: Kind = "lesson"
 
     @property
     def number(self) -> str:
@@ -187,15 +193,20 @@ def _same_number(asked: str, number: str) -> bool:
 def _lesson(entry: Any, index: Path, home: Path) -> Lesson:
     try:
         minutes = entry["minutes"]
+        kind = entry.get("kind", "lesson")
+        if kind not in get_args(Kind):
+            raise ValueError(f"unknown kind {kind!r}")
         return Lesson(
             name=str(entry["name"]),
             title=str(entry["title"]),
             minutes=Minutes(lesson=int(minutes["lesson"]), lab=int(minutes["lab"])),
             about=str(entry["about"]),
             home=home,
+            kind=kind,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CourseError(
             f"{index} has an entry that is not complete: {entry!r}. "
-            "Each needs name, title, minutes (lesson and lab) and about."
+            "Each needs name, title, minutes (lesson and lab) and about; a kind other than lesson "
+            "is opening or practice."
         ) from error

@@ -56,8 +56,10 @@ def problems(lesson: Lesson) -> list[Problem]:
 
 
 def _parts(lesson: Lesson) -> Iterator[Problem]:
-    needed = [lesson.lesson_source, lesson.questions, lesson.teaching]
-    if lesson.number != "00":
+    needed = [lesson.lesson_source, lesson.teaching]
+    if lesson.kind != "practice":
+        needed.append(lesson.questions)
+    if lesson.kind == "lesson":
         needed.append(lesson.lab_source)
     if lesson.has_lab:
         needed.append(lesson.checks)
@@ -189,7 +191,7 @@ def _lab(lesson: Lesson, cells: list[Cell]) -> Iterator[Problem]:
             yield Problem(
                 path, cell.line, 'a solution without a task: say `# %% task="..."` above it.'
             )
-    if lesson.number != "00" and len(lines) < FEWEST_TASKS:
+    if lesson.kind == "lesson" and len(lines) < FEWEST_TASKS:
         yield Problem(path, None, f"has {len(lines)} tasks; a lab has at least {FEWEST_TASKS}.")
     code = "\n".join(cell.source for cell in cells if cell.is_code)
     for task, line in lines.items():

@@ -11,7 +11,7 @@ from kmscourse import course
 from kmscourse.authoring.products import Kind, Product
 
 INDEX = """\
-- {name: 00-first, title: First, minutes: {lesson: 1, lab: 0}, about: A first one.}
+- {name: 00-first, title: First, kind: opening, minutes: {lesson: 1, lab: 0}, about: A first one.}
 - {name: 01-second, title: Second, minutes: {lesson: 1, lab: 1}, about: A second one.}
 """
 

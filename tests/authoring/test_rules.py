@@ -6,6 +6,7 @@ import pytest
 
 from kmscourse.authoring import rules
 from kmscourse.authoring.tasks import task_names
+from kmscourse.course import CourseError
 
 LESSON = "lessons/01-second/lesson.py"
 LAB = "lessons/01-second/lab.py"
@@ -19,6 +20,22 @@ def _said(mini, name="01-second"):
 def test_a_good_lesson_has_no_problems(mini):
     assert _said(mini) == []
     assert _said(mini, "00-first") == []
+
+
+def test_what_a_lesson_needs_is_by_its_kind(mini):
+    for part in ("lab.py", "checks.py", "questions.yaml"):
+        (mini.home / "lessons/01-second" / part).unlink()
+    assert [said.partition(":")[0] for said in _said(mini)] == [
+        "lessons/01-second/questions.yaml",
+        "lessons/01-second/lab.py",
+    ]
+    mini.replace("lessons/index.yaml", "01-second,", "01-second, kind: practice,")
+    assert _said(mini) == []
+    (mini.home / "lessons/01-second/teaching.md").unlink()
+    assert _said(mini) != []
+    mini.replace("lessons/index.yaml", "kind: practice", "kind: exercise")
+    with pytest.raises(CourseError, match="a kind other than lesson is opening or practice"):
+        mini.lesson("01-second")
 
 
 LONG = "\n".join(f"x{n} = {n}" for n in range(14))
