@@ -39,7 +39,9 @@ class Place:
 
     @property
     def state(self) -> str:
-        """In a word: "done", "begun" or "open"."""
+        """In a word: "done", "begun" or "open"; practice has nothing to count, and stays open."""
+        if not self.tasks and not self.questions:
+            return "open"
         if self.tasks_done == self.tasks and self.questions_right == self.questions:
             return "done"
         return "begun" if self.tasks_done or self.questions_right else "open"
