@@ -43,6 +43,7 @@ from kmscourse.cloud.moto_door import MotoDoor
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
 from kmscourse.cloud.randomness import Randomness
+from kmscourse.cloud.regions import Regions
 from kmscourse.cloud.trail import Trail
 
 #: How many refusals can be explained afterwards.
@@ -67,6 +68,7 @@ class Gateway:
 
     Attributes:
         door: the doorway to moto, for what moto does right; set once it stands.
+        regions: which Regions are switched off.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Gateway:
         self.clock, self.random = clock, randomness
         self.identity, self.kms, self.trail, self.meter = identity, kms, trail, meter
         self.at_rest = AtRest(randomness)
+        self.regions = Regions()
         self.door: MotoDoor
         self.acm = ACM(clock, randomness)
         self._ours: dict[str, Service] = {"kms": kms, "acm": self.acm}
@@ -126,6 +129,8 @@ class Gateway:
         )
         try:
             call.operation, call.parameters = protocol.read(http, envelope)
+            call.caller = self.identity.caller(call)
+            self.regions.check(call, len(self.trail))
             answer = self.serve(call)
         except AWSError as error:
             refused = protocol.refuse(call.service, call.operation, error, call.request_id)

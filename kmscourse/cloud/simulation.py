@@ -92,6 +92,7 @@ class Cloud:
         trail: what CloudTrail recorded; ``trail.events()``.
         meter: what the calls would have cost; ``meter.bill()``.
         quotas: throttling by AWS's request quotas, off until ``quotas.on()``.
+        regions: Regions that stop answering, by ``regions.off("us-east-1")``.
         region: the default Region.
     """
 
@@ -114,6 +115,7 @@ class Cloud:
             trail=self.trail,
             meter=meter,
         )
+        self.regions = self.gateway.regions
         self._door = self.gateway.door = MotoDoor(self.gateway.handle, self.clock.now, seed)
         self._http_door = HTTPDoor(self.gateway.handle)
         self._server: Server | None = None

@@ -142,6 +142,24 @@ class Trail:
             }
         self._records.append(record)
         self._copy_to_owners(record)
+        if error is None:
+            self._record_elsewhere(call, record)
+
+    def _record_elsewhere(self, call: Call, record: dict[str, Any]) -> None:
+        """What the call did in another Region, on the trail of that Region (fact MRK-16)."""
+        for region, operation, arn, result in call.noted.get("also", ()):
+            resources = [each for each in record["resources"] if each["ARN"] == arn]
+            self._records.append(
+                {
+                    **record,
+                    "awsRegion": region,
+                    "eventName": operation,
+                    "eventID": self._random.uuid(),
+                    "requestParameters": None,
+                    "responseElements": _shown(result),
+                    "resources": resources,
+                }
+            )
 
     def _copy_to_owners(self, record: dict[str, Any]) -> None:
         """Cross-account use is logged in both accounts, under one sharedEventID."""

@@ -73,7 +73,7 @@ def replicate_key(kms: KMS, call: Call, _: None) -> dict[str, Any]:
     primary.core.members[region] = replica
     kms.region(replica.account, region).keys[replica.id] = replica
     note_key(call, replica)
-    call.noted["also"] = [(region, "CreateKey")]
+    call.noted["also"] = [(region, "CreateKey", replica.arn, {"KeyMetadata": replica.metadata()})]
 
     def done(when: datetime) -> None:
         if replica.transient == CREATING:

@@ -549,6 +549,33 @@ def signature(w: World) -> bool:
 
 @behaviour(
     "Around KMS",
+    "ReplicateKey is on the trail of the primary's Region, and CreateKey on that of the replica's",
+    f"{GUIDE}, Multi-Region keys, auditing",
+)
+def replicated_on_both_trails(w: World) -> bool:
+    key = w.key(MultiRegion=True)
+    w.kms().replicate_key(KeyId=key, ReplicaRegion="eu-west-1")
+    if w.aws is None:
+        return False  # bare moto records nothing
+    found = [(e["awsRegion"], e["eventName"]) for e in w.aws.trail.events(service="kms")]
+    return found[-2:] == [("us-east-1", "ReplicateKey"), ("eu-west-1", "CreateKey")]
+
+
+@behaviour(
+    "Around KMS",
+    "A Region in trouble may not answer at all, or some services and not others",
+    "AWS Fault Isolation Boundaries (whitepaper)",
+    "`aws.regions.off(...)` lets a whole Region answer 503 ServiceUnavailable, at once and without "
+    "a trace on its trail. IAM and Organizations go on; what replicates to it is there when it is "
+    "back.",
+    tried=False,
+)
+def region_failure(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Around KMS",
     "What a refused request costs",
     "AWS KMS pricing (does not say)",
     "Every request is on the bill, refused or not: AWS's price page does not tell them apart.",

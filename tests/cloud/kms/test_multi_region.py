@@ -166,3 +166,18 @@ def test_other_kinds_of_keys_are_replicated_too(kms: Any, kms_eu: Any) -> None:
     assert (
         kms_eu.get_public_key(KeyId=key)["PublicKey"] == kms.get_public_key(KeyId=key)["PublicKey"]
     )
+
+
+def test_replicating_is_on_the_trail_of_both_regions(aws: Any, kms: Any, kms_eu: Any) -> None:
+    """AWS KMS Developer Guide: ReplicateKey in the primary's Region, CreateKey in the replica's."""
+    arn = kms.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    before = len(aws.trail)
+    kms.replicate_key(KeyId=arn, ReplicaRegion="eu-west-1")
+    replicated, created = aws.trail.events(after=before)
+    assert (replicated["eventName"], replicated["awsRegion"]) == ("ReplicateKey", "us-east-1")
+    assert (created["eventName"], created["awsRegion"]) == ("CreateKey", "eu-west-1")
+    replica = arn.replace("us-east-1", "eu-west-1")
+    assert [each["ARN"] for each in created["resources"]] == [replica]
+    assert created["responseElements"]["keyMetadata"]["arn"] == replica
+    assert created["userIdentity"] == replicated["userIdentity"]
+    assert created["eventID"] != replicated["eventID"]
