@@ -12,7 +12,7 @@ from html import escape
 
 from kmscourse import facts
 
-#: AWS prorates by the hour; a month of its price lists has this many.
+#: AWS prorates by the hour; so many make a month (fact PRI-17).
 HOURS_PER_MONTH = 730
 SYMMETRIC = "kms.request.symmetric"
 #: What a bill can list, in its order: the name of the price, the item and its unit.

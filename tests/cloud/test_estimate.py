@@ -231,6 +231,10 @@ def test_a_bill_reckoned_by_hand() -> None:
     assert design.bill().total == Decimal("98.82")
 
 
+def test_a_month_has_the_hours_of_the_register() -> None:
+    assert facts.value("PRI-17") == pricing.HOURS_PER_MONTH
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

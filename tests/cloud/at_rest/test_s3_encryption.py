@@ -7,7 +7,9 @@ import hashlib
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -426,3 +428,18 @@ def test_what_update_object_encryption_does_not_do(
     with pytest.raises(ClientError) as missing:
         s3.update_object_encryption(Bucket=open_bucket, Key="none", ObjectEncryption=wanted)
     assert code_of(missing) == "NoSuchKey"
+
+
+def test_where_kms_throttles_s3_asks_to_slow_down(
+    aws: cloud.Cloud, bucket: str, key_arn: str
+) -> None:
+    """Fact QUO-13; boto3 tries again by itself, so it is told not to."""
+    s3 = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+    aws.quotas.on(symmetric=0.001)
+    how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_arn}
+    s3.put_object(Bucket=bucket, Key="first", Body=b"x", **how)
+    with pytest.raises(ClientError) as error:
+        s3.put_object(Bucket=bucket, Key="second", Body=b"x", **how)
+    assert code_of(error) == "SlowDown"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    s3.put_object(Bucket=bucket, Key="third", Body=b"x")  # SSE-S3 asks nobody

@@ -334,8 +334,8 @@ def ask_kms(
     """Ask KMS with the caller's identity, and put its refusal into S3's words.
 
     Raises:
-        AWSError: ``AccessDenied`` (403), or KMS's code with ``KMS.`` before it (400), e.g.
-            ``KMS.DisabledException``.
+        AWSError: ``AccessDenied`` (403), ``SlowDown`` (503) where KMS throttles, or KMS's code
+            with ``KMS.`` before it (400), e.g. ``KMS.DisabledException``.
     """
     try:
         return gateway.on_behalf(call, "kms", operation, parameters)
@@ -347,6 +347,10 @@ def ask_kms(
     except AWSError as error:
         if error.code == "AccessDeniedException":
             raise AWSError("AccessDenied", error.message, 403) from error
+        if error.code == "ThrottlingException":
+            # As S3 answered in a public issue: aws-samples/cql-replicator#92.
+            words = "Please reduce your request rate for operations involving AWS KMS."
+            raise AWSError("SlowDown", words, 503) from error
         raise AWSError(f"KMS.{error.code}", error.message, 400) from error
 
 

@@ -434,7 +434,7 @@ def _tags(work: _Work, read: Call) -> dict[str, str]:
 
 
 def _of_kms(side: str, error: AWSError, otherwise: str) -> str:
-    if error.code == "KMS.ThrottlingException":
+    if error.code == "SlowDown":
         raise _ThrottledError from error
     reason = _OF_KEYS.get(error.code)
     if reason == "KmsKeyNotFound" and side == "Src":
