@@ -393,7 +393,7 @@ views.CostExplorer(one_key, five_keys, names=("One key", "Five keys"))
 
 # %% [markdown]
 # Set the select of one design to SSE-S3 and look at the bill, then think of the other lessons: no key policy that refuses
-# an administrator, no entry in the trail when a scan is read, no key to disable. A bill has no line for these.
+# an administrator, no entry of KMS in the trail for each scan that is read, no key to disable. A bill has no line for these.
 
 # %% [markdown]
 # ## On the exam, and today
