@@ -17,7 +17,7 @@ from kmscourse.views._base import View
 
 # How much is shown of what was seen, in bytes: around the record where it was found, else from
 # the beginning. A dump has lines of sixteen.
-TEXT_SHOWN, DUMP_SHOWN, LINE = 160, 96, 16
+TEXT_SHOWN, DUMP_SHOWN, LINE = 240, 96, 16
 
 READS, CANNOT, NOT_TRIED = "reads", "cannot", "not tried"
 
@@ -154,24 +154,25 @@ def _as_json(attempt: Attempt) -> dict[str, Any]:
 def _seen(attempt: Attempt) -> dict[str, Any]:
     """What was seen, as much of it as helps: text around the record, or the first bytes."""
     seen, secret = attempt.seen, attempt.secret
-    shown: dict[str, Any] = {"bytes": len(seen)}
     at = seen.find(secret)
-    if at >= 0:
-        room = max(0, TEXT_SHOWN - len(secret)) // 2
-        before, after = seen[max(0, at - room) : at], seen[at + len(secret) :][:room]
-        shown |= {"before": _text(before), "found": _text(secret), "after": _text(after)}
-    elif _readable(seen):
-        shown |= {"before": _text(seen[:TEXT_SHOWN]), "found": "", "after": ""}
-    else:
+    if at < 0 and not _readable(seen):
         some = seen[:DUMP_SHOWN]
-        shown["dump"] = [
-            [some[start : start + LINE].hex(" "), _text(some[start : start + LINE], "")]
-            for start in range(0, len(some), LINE)
-        ]
-    shown["cut"] = at >= 0 and len(seen) > len(secret) + room * 2
-    if at < 0:
-        shown["cut"] = len(seen) > (DUMP_SHOWN if "dump" in shown else TEXT_SHOWN)
-    return shown
+        lines = [some[start : start + LINE] for start in range(0, len(some), LINE)]
+        dump = [[line.hex(" "), _text(line, "")] for line in lines]
+        return {"bytes": len(seen), "dump": dump, "cut": len(seen) > DUMP_SHOWN}
+    found = len(secret) if at >= 0 else 0
+    at = max(at, 0)
+    around = max(0, TEXT_SHOWN - found)
+    # As much before as after, and what one side does not need goes to the other.
+    end = min(len(seen), at + found + max(around // 2, around - at))
+    start = max(0, end - found - around) if at else 0
+    return {
+        "bytes": len(seen),
+        "before": _text(seen[start:at]),
+        "found": _text(seen[at : at + found]),
+        "after": _text(seen[at + found : end]),
+        "cut": start > 0 or end < len(seen),
+    }
 
 
 def _readable(data: bytes) -> bool:
