@@ -70,6 +70,11 @@ _SEAL = """def seal(key, result, patient):
             says="It does not open with the key that was passed",
         ),
         Wrong(_SEAL.replace("return nonce + ", "return nonce, "), says="joined with `+`"),
+        Wrong(_SEAL.replace("urandom(12)", "urandom(16)"), says="12 bytes of nonce, then"),
+        Wrong(
+            _SEAL.replace("return nonce + ", "return ") + " + nonce",
+            says="The nonce stands at the end",
+        ),
     ],
     also_right=[
         "from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes\n\n"
@@ -100,6 +105,11 @@ def seal(work):
         "It does not begin with the nonce: how should the ward know it? Put the 12 bytes in front.",
     )
     work.expect(
+        len(sealed) == size,
+        f"In one piece: 12 bytes of nonce, then what AES-GCM gives. That makes {size} bytes for this "
+        f"result, not {len(sealed)}.",
+    )
+    work.expect(
         _opens(key, sealed, None) != result,
         "The result opens without the patient's number. Give it to AES-GCM as the third argument.",
     )
@@ -107,6 +117,10 @@ def seal(work):
         sealed[:NONCE] != again[:NONCE],
         "The nonce is the same each time. Under one key that shows where two results differ. "
         "os.urandom(12) makes a new one.",
+    )
+    work.expect(
+        _opens(key, sealed[-NONCE:] + sealed[:-NONCE], associated) != result,
+        "The nonce stands at the end. The ward looks for it in front.",
     )
     work.expect(
         _opens(key, sealed, associated) == result,
@@ -476,6 +490,10 @@ _READS = """def can_read(session, bucket, key, secret):
             '    return found["ServerSideEncryption"] == "AES256"',
             says="Look at the bytes",
         ),
+        Wrong(
+            _READS.replace("secret in body", "secret == body"),
+            says="The secret is a part of the object",
+        ),
     ],
     also_right=[
         "def can_read(session, bucket, key, secret):\n"
@@ -491,8 +509,9 @@ def reads(work):
     report_job, administrator = _staff(aws)
     secret, name = _result(), f"{PATIENT}.json"
     kms_key = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
-    _store_for(aws, "open-by-default", body=secret)
-    _store_for(aws, "with-a-kms-key", kms_key=kms_key, body=secret)
+    results = b'{"results": [' + secret + b"]}"  # the secret is a part of what is stored
+    _store_for(aws, "open-by-default", body=results)
+    _store_for(aws, "with-a-kms-key", kms_key=kms_key, body=results)
     sealed = _sealed(AESGCM.generate_key(bit_length=256), secret, PATIENT)
     _store_for(aws, "sealed-before", kms_key=kms_key, body=sealed)
 
@@ -509,7 +528,7 @@ def reads(work):
     work.expect(
         answers(administrator, "open-by-default") and answers(report_job, "open-by-default"),
         "In an ordinary bucket both the report job and the administrator read the object; your "
-        "function denies it.",
+        "function denies it. The secret is a part of the object, seldom all of it.",
     )
     work.expect(
         answers(administrator, "with-a-kms-key"),

@@ -80,8 +80,10 @@ lab.check("open")
 # ## 3 · Forge
 #
 # An old machine still encrypts with AES in counter mode, without a tag. You are on its wire, without the key. You know that
-# the plaintext has `was` at `position`, counted from 0. Return a ciphertext whose plaintext has `becomes` there, which is as
-# long, and is the same as before everywhere else. All three are bytes; `a ^ b` turns over the bits of one byte.
+# the plaintext has the bytes `was` at `position`, counted from 0. Return a ciphertext whose plaintext has `becomes` there,
+# and is the same as before everywhere else; `was` and `becomes` are of the same length.
+#
+# `old ^ new` has the bits in which two bytes differ, and `byte ^ bits` is the byte with those bits turned over.
 
 
 # %% task="forge"

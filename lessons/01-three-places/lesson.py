@@ -445,8 +445,9 @@ for attempt in tried:
         print(attempt.who, "-", attempt.where)
 
 # %% [markdown]
-# None of them is on the wire and none has stolen anything. They ask, and are answered. Against them there are three
-# means: fewer permissions, a *key policy* that names who may use a key (lesson 08), or encryption on the client.
+# Nobody broke a cipher. The operator looked where the plaintext has to be; the others asked, and were answered. Against
+# them there are three means: fewer permissions, a *key policy* that names who may use a key (lesson 08), or encryption on
+# the client.
 #
 # **Predict:** everything is switched on. Whose leaked access key opens the record all the same?
 
