@@ -172,7 +172,7 @@ class Gateway:
                 failed = protocol.error_code(answer)
                 failure = AWSError(*failed, answer.status) if failed else None
         except permissions.RefusedError as refusal:
-            self._remember(call, refusal.decision)
+            self.remember(call, refusal.decision)
             failure = refusal
             raise
         except AWSError as error:
@@ -235,7 +235,8 @@ class Gateway:
             return answer
         return self.at_rest.perform(self, call, ask_moto)
 
-    def _remember(self, call: Call, decision: Decision) -> None:
+    def remember(self, call: Call, decision: Decision) -> None:
+        """Keep the decision by which a call was refused, for who asks why."""
         self._refusals[call.request_id] = decision
         while len(self._refusals) > _REMEMBERED:
             self._refusals.popitem(last=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -160,20 +160,25 @@ class Cloud:
             raise ValueError(f"An account id has twelve digits, as text: not {account_id!r}.")
         return Account(self, account_id)
 
-    def explain(self, error: ClientError) -> Decision:
+    def explain(self, refused: ClientError | Mapping[str, Any]) -> Decision:
         """Why a call was refused: the whole decision, statement by statement.
 
         Args:
-            error: what boto3 raised.
+            refused: what boto3 raised; or a record of the trail, for calls that a service made.
 
         Raises:
             ValueError: where policies did not refuse the call, with what did.
         """
-        response = getattr(error, "response", {})
-        request_id = response.get("ResponseMetadata", {}).get("RequestId", "")
+        if isinstance(refused, Mapping):
+            request_id, code = refused.get("requestID", ""), refused.get("errorCode")
+            if code is None:
+                raise ValueError("This call was not refused: its record has no errorCode.")
+        else:
+            response = getattr(refused, "response", {})
+            request_id = response.get("ResponseMetadata", {}).get("RequestId", "")
+            code = response.get("Error", {}).get("Code", type(refused).__name__)
         decision = self.gateway.decision(request_id)
         if decision is None:
-            code = response.get("Error", {}).get("Code", type(error).__name__)
             raise ValueError(
                 f"No policy refused this call: it failed with {code}, which is about the request "
                 "or the state of what it names, not about permissions."

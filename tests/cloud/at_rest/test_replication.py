@@ -504,6 +504,36 @@ def test_each_omission_fails_in_its_own_way(
         assert setup.is_copied() is (case.status == "COMPLETED")
 
 
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [
+        ("no trust in S3", "sts:AssumeRole"),
+        ("no s3:ReplicateObject", "s3:ReplicateObject"),
+        ("no kms:Decrypt on the source's key", "kms:Decrypt"),
+        ("two accounts, nothing in the key policy", "kms:Encrypt"),
+    ],
+)
+def test_each_refusal_on_the_trail_can_be_explained(
+    aws: cloud.Cloud, s3: Any, name: str, because: str
+) -> None:
+    case = OMISSIONS[name]
+    setup = Setup(aws, s3, OTHER if case.across else None).build()
+    setup.apply()
+    setup.put()
+    case.leave_out(setup)
+    before = len(aws.trail)
+    setup.wait()
+    refused = [event for event in aws.trail.events(after=before) if "errorCode" in event]
+    assert refused
+    for event in refused:  # of the KMS call, and of the S3 call that it was made for
+        decision = aws.explain(event)
+        assert not decision.allowed
+        assert decision.request.action == because
+    done = next(event for event in aws.trail.events() if "errorCode" not in event)
+    with pytest.raises(ValueError, match="was not refused"):
+        aws.explain(done)
+
+
 def test_sse_s3_objects_are_replicated_without_any_key_or_opting_in(
     aws: cloud.Cloud, setup: Setup
 ) -> None:

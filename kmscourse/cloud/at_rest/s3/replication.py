@@ -331,6 +331,8 @@ def _new_session(gateway: Gateway, role_arn: str, bucket: Any) -> Principal | No
         if role is None:
             raise AWSError("AccessDenied", "Access denied", 403)
     except AWSError as refusal:
+        if isinstance(refusal, RefusedError):
+            gateway.remember(call, refusal.decision)
         gateway.trail.record(call, None, refusal)
         return None
     name = role_arn.rpartition("/")[2]
@@ -443,6 +445,8 @@ def _of_kms(side: str, error: AWSError, otherwise: str) -> str:
 
 
 def _refuse(work: _Work, call: Call, reason: str, error: AWSError | None = None) -> _FailedError:
+    if isinstance(error, RefusedError):
+        work.gateway.remember(call, error.decision)
     work.gateway.trail.record(call, None, error or AWSError("AccessDenied", "Access Denied", 403))
     return _FailedError(reason)
 
