@@ -250,7 +250,7 @@ facts.price("kms.key.month")
 
 # %% [markdown]
 # A key costs by the month, prorated by the hour, whether it is used or not: symmetric or asymmetric, made by KMS or
-# imported. A **replica** of a multi-Region key is a key on the bill.
+# imported. A **replica key**, of a multi-Region key, is a key on the bill.
 #
 # The clinic makes three: one with a replica in Europe, one to sign with, and one whose material it imports.
 

@@ -102,6 +102,33 @@ def s3_acls(w: World) -> bool:
 
 @behaviour(
     "Amazon S3",
+    "Where KMS throttles what S3 asks for a caller, S3 answers SlowDown (503)",
+    "as S3 answered in aws-samples/cql-replicator#92",
+)
+def s3_slow_down(w: World) -> bool:
+    if w.aws is None:
+        return False  # moto throttles nobody
+    key, s3 = w.key(), w.client("s3")
+    s3.create_bucket(Bucket="records")
+    how = {"Bucket": "records", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    w.aws.quotas.on(symmetric=0.001)
+    return "SlowDown" in [code(s3.put_object, Key=k, Body=b"x", **how) for k in ("a", "b")]
+
+
+@behaviour(
+    "Amazon S3",
+    "What S3 charges itself: requests, storage, the second layer of DSSE-KMS",
+    "Amazon S3 pricing",
+    "The bill is that of the keys and secrets: KMS, Secrets Manager, Parameter Store. What S3 "
+    "charges itself is not on it.",
+    tried=False,
+)
+def s3_charges(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Amazon S3",
     "How often DSSE-KMS calls KMS",
     f"{S3}, DSSE-KMS (its pages disagree)",
     "Two calls for each object, one a layer. Do not take the number to an exam.",
