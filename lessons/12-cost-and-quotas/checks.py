@@ -252,6 +252,10 @@ _BUCKET = """def encrypt_bucket(s3, bucket, key_id):
             says="no key policy protects it",
         ),
         Wrong(
+            _BUCKET.replace('"aws:kms"', '"aws:kms:dsse"'),
+            says="for these there are no Bucket Keys",
+        ),
+        Wrong(
             _BUCKET.replace(', "KMSMasterKeyID": key_id', ""),
             says="under another key",
         ),
@@ -289,8 +293,13 @@ def bucket(work):
         s3.put_object(Bucket=name, Key=f"{number}", Body=b"glucose 5.1")
     asked = _calls(work) - asked
     stored = aws.stored("s3", name, "9")
+    found = s3.head_object(Bucket=name, Key="9")["ServerSideEncryption"]
     work.expect(
-        s3.head_object(Bucket=name, Key="9")["ServerSideEncryption"] == "aws:kms",
+        found != "aws:kms:dsse",
+        "A new object has two layers (DSSE-KMS), and for these there are no Bucket Keys.",
+    )
+    work.expect(
+        found == "aws:kms",
         "A new object is not under a KMS key: no key policy protects it.",
     )
     work.expect(
@@ -421,7 +430,8 @@ def _opened(work, kms, envelope, result):
         data_key = kms.decrypt(CiphertextBlob=envelope["wrapped_key"])["Plaintext"]
     except ClientError:
         work.fail(
-            "KMS cannot unwrap what lies in wrapped_key. Which of the two forms may be stored?"
+            "KMS cannot unwrap what lies in wrapped_key. It should be the CiphertextBlob, made without an "
+            "encryption context."
         )
     try:
         opened = AESGCM(data_key).decrypt(envelope["nonce"], envelope["ciphertext"], None)

@@ -40,6 +40,8 @@ key_id = kms.create_key(Description="the laboratory's key")["KeyMetadata"]["Arn"
 
 # %% [markdown]
 # Prices are figures of the register: take them from there, so that your sums are right when a price changes.
+# `facts.price(name).value` is the price of `facts.price(name).per` units. It is a `Decimal`, which is exact: multiply and
+# divide it by whole numbers, and do not mix it with floats such as `0.06`.
 
 # %%
 [facts.price("kms.key.month"), facts.price("kms.request.symmetric")]
@@ -67,14 +69,14 @@ lab.check("keys")
 # ## 2 · What is asked
 #
 # How many dollars does a month of requests cost? `requests` is a dictionary, by the names of the prices, such as
-# `{"kms.request.symmetric": 50_000, "kms.request.asymmetric": 200}`. These are the names:
+# `{"kms.request.symmetric": 50_000, "kms.request.asymmetric": 200}`. A kind that was not asked for may be missing. These
+# are the names:
 
 # %%
 [name for name in facts.prices() if name.startswith("kms.request")]
 
 # %% [markdown]
-# `facts.price(name).value` is the price of `facts.price(name).per` requests. The free tier is
-# `int(facts.limit("kms.free-tier.requests"))` requests.
+# The free tier is `int(facts.limit("kms.free-tier.requests"))` requests.
 
 
 # %% task="requests"
