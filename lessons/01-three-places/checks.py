@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kmscourse import tls
 from kmscourse.lab import Wrong, task
 
 PATIENT, OTHER = "4711", "4712"
@@ -225,7 +226,7 @@ _FORGE = """def forge(ciphertext, position, was, becomes):
 
 @task(
     "forge",
-    minutes=4,
+    minutes=3,
     practises=["01.authenticated", "01.what-is-encryption"],
     asks="`forge(ciphertext, position, was, becomes)`: another ciphertext",
     hints=[
@@ -323,7 +324,7 @@ _LETTER = """def letter_to(public_key, letter):
 
 @task(
     "letter",
-    minutes=4,
+    minutes=3,
     practises=["01.asymmetric", "01.symmetric"],
     asks="`letter_to(public_key, letter)`: a dictionary with `wrapped_key`, `nonce`, `ciphertext`",
     hints=[
@@ -416,6 +417,87 @@ def _decrypts(key, made, text):
         return AESGCM(key).decrypt(made["nonce"], made["ciphertext"], None) == text
     except Exception:
         return False
+
+
+_HOST = "records.clinic.example"
+
+_SEND = """def send(request, host, server, ca, pipe):
+    browser = tls.Client(host, trust=ca)
+    said = {"request": request, "response": b"204"}
+    return tls.converse(client=browser, server=server, pipe=pipe, **said)"""
+
+
+@task(
+    "send",
+    minutes=2,
+    practises="01.in-flight",
+    asks="`send(request, host, server, ca, pipe)`: the conversation that `tls.converse` gives",
+    hints=[
+        "Who vouches for the server, and how does the browser come to trust them?",
+        "browser = tls.Client(host, trust=ca). Then tls.converse with client, server, request, response and pipe.",
+        'return tls.converse(client=tls.Client(host, trust=ca), server=server, request=request, response=b"ok", '
+        "pipe=pipe)",
+    ],
+    why="On the wire nobody reads it. At its end the server does: that is what the other two places are for.",
+    wrong=[
+        Wrong(
+            "def send(request, host, server, ca, pipe):\n"
+            '    return tls.converse_in_the_clear(request=request, response=b"204", pipe=pipe)',
+            says="An eavesdropper reads the request",
+        ),
+        Wrong(
+            _SEND.replace("trust=ca", "verify=False"),
+            says="Somebody stood in between",
+        ),
+        Wrong(
+            _SEND.replace(", trust=ca", ""),
+            says="does not trust the CA of the clinic",
+        ),
+        Wrong(
+            _SEND.replace(", pipe=pipe", ""),
+            says="did not go over the wire that was passed",
+        ),
+        Wrong(
+            _SEND.replace("    return tls", "    talk = tls").replace("**said)", "**said)\n")
+            + "    return talk.server.received",
+            says="Return what `tls.converse` gives",
+        ),
+    ],
+    also_right=[
+        "def send(request, host, server, ca, pipe):\n"
+        '    careful = tls.Client(host, trust=ca, verify=True, version="TLS 1.2")\n'
+        "    talk = tls.converse(\n"
+        "        client=careful, server=server, request=request, response=bytes(1), pipe=pipe)\n"
+        "    return talk"
+    ],
+)
+def send(work):
+    ca = tls.CertificateAuthority("Clinic CA", key_type="ed25519")
+    server, send = tls.Server(ca.issue(_HOST)), work.function("send")
+    secret = _result()
+    request = f"PUT /patients/{PATIENT} HTTP/1.1\r\nHost: {_HOST}\r\n\r\n".encode() + secret
+    listener = tls.Eavesdropper()
+    talk = work.call(send, request, _HOST, server, ca, listener)
+    work.expect(secret not in listener, "An eavesdropper reads the request on the wire.")
+    work.expect(isinstance(talk, tls.Conversation), "Return what `tls.converse` gives, all of it.")
+    work.expect(
+        talk.pipe is listener, "The request did not go over the wire that was passed: pipe=pipe."
+    )
+    work.expect(
+        talk.completed,
+        "The browser does not trust the CA of the clinic, and hung up: give it `trust=ca`.",
+    )
+    work.expect(
+        talk.server is not None and secret in talk.server.received,
+        "The server did not receive the request.",
+    )
+    between = tls.Interceptor()
+    work.call(send, request, _HOST, server, ca, between)
+    work.expect(
+        secret not in between,
+        "Somebody stood in between, with a certificate of their own, and your browser told them "
+        "everything. Let it check whom it talks to.",
+    )
 
 
 def _store_for(aws, bucket, *, kms_key=None, body=b""):
@@ -561,7 +643,7 @@ _PLACES = """def store(s3, result, patient, kms_key, key):
 @task(
     "places",
     minutes=3,
-    practises=["01.at-rest", "01.client-side", "01.in-flight", "01.who-can-read"],
+    practises=["01.at-rest", "01.client-side", "01.who-can-read"],
     asks="`store(s3, result, patient, kms_key, key)`: an object in each of two buckets",
     hints=[
         "For each bucket: who must not read it, and does S3 obey them?",

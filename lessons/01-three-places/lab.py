@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 01 · Three places
 #
-# Six tasks, about 20 minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Seven tasks, about 20 minutes. Replace each `...` with your code, run the cell, then run the check below it.
 # A check says what is still missing; `lab.hint("seal")` gives a hint, and after an attempt
 # `lab.solution("seal")` shows one solution. Any correct way passes.
 #
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kmscourse import cloud, lab
+from kmscourse import cloud, lab, tls
 
 aws = cloud.start(seed="01-three-places-lab")
 lab.begin("01-three-places")
@@ -128,7 +128,28 @@ def letter_to(public_key, letter):
 lab.check("letter")
 
 # %% [markdown]
-# ## 5 · Who can read it?
+# ## 5 · On the way
+#
+# Send a request to the clinic's server, over the wire `pipe`, so that nobody on the way can read it: not by listening, and not by standing
+# in between. `tls.Client(host, trust=...)` is a browser that trusts a CA. `tls.converse(client=..., server=..., request=...,
+# response=..., pipe=...)` lets the two talk; return what it gives. The `response` may be any bytes.
+
+
+# %% task="send"
+def send(request, host, server, ca, pipe):
+    """The conversation in which a request went to the server, past whoever holds the pipe."""
+    # begin solution
+    browser = tls.Client(host, trust=ca)
+    said = {"request": request, "response": b"HTTP/1.1 204 No Content\r\n\r\n"}
+    return tls.converse(client=browser, server=server, pipe=pipe, **said)
+    # end solution
+
+
+# %%
+lab.check("send")
+
+# %% [markdown]
+# ## 6 · Who can read it?
 #
 # The question of the course, as a function. Given a boto3 session, fetch the object and say whether the bytes `secret` can be
 # read in it. Where AWS refuses the call, boto3 raises a `ClientError`, and the answer is `False`.
@@ -150,7 +171,7 @@ def can_read(session, bucket, key, secret):
 lab.check("reads")
 
 # %% [markdown]
-# ## 6 · The right place
+# ## 7 · The right place
 #
 # Two buckets, two wishes. Store a result in each so that its wish is met. `kms_key` is the id of a KMS key, and `key` is 32
 # bytes that only laboratory and ward have.

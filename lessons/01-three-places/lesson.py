@@ -486,7 +486,7 @@ facts.get("S3E-01")
 # %% [markdown]
 # ## Lab
 #
-# Now you: type `course lab 01-three-places` in a terminal (*File, New, Terminal*). Six tasks, each checked, each with hints.
+# Now you: type `course lab 01-three-places` in a terminal (*File, New, Terminal*). Seven tasks, each checked, each with hints.
 
 # %% [markdown]
 # ## Check yourself
