@@ -22,6 +22,10 @@ from kmscourse.facts import exams
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Notebooks set what stands in tables to the right, and captions in the middle.
+_ROW = "<th scope='row' style='text-align: start'>"
+_CAPTION = "<caption style='text-align: start; font-weight: bold'>"
+
 NOTHING = (
     "Nothing is answered yet. Answer the questions at a lesson's end, practise, or take a mock "
     "exam."
@@ -143,21 +147,26 @@ class Report:
         parts = [f"<p>{escape(self.text().splitlines()[0])}</p>"]
         if self.mocks:
             rows = "".join(
-                f"<tr><th scope='row'>{_day(each)}</th><td>{escape(each.sitting.paper.title)}</td>"
+                f"<tr>{_ROW}{_day(each)}</th><td>{escape(each.sitting.paper.title)}</td>"
                 f"<td>{each.total.right} of {each.total.asked}</td><td>{each.estimate}</td>"
                 f"<td>{each.needed or ''}</td></tr>"
                 for each in self.mocks
             )
             parts.append(
-                "<table><caption>Mock exams. The scaled score is our estimate.</caption><thead><tr>"
+                f"<table>{_CAPTION}Mock exams. The scaled score is our estimate.</caption>"
+                "<thead><tr>"
                 "<th scope='col'>Handed in</th><th scope='col'>Exam</th><th scope='col'>Right</th>"
                 "<th scope='col'>Estimate</th><th scope='col'>To pass</th></tr></thead>"
                 f"<tbody>{rows}</tbody></table>"
             )
-        parts += [
-            _table(f"{code}, by domain", [each for each in tallies if each.asked])
+        domains = [
+            Tally(f"{code}: {each.name}", each.right, each.asked)
             for code, tallies in self.exams.items()
+            for each in tallies
+            if each.asked
         ]
+        if domains:
+            parts.append(_table("By exam and domain", domains))
         parts.append(_table("By lesson", [each for each in self.lessons if each.asked]))
         parts.append(_table("By day", self.days))
         parts.append(f"<p><strong>Next:</strong> {escape(self.next())}</p>")
@@ -253,12 +262,12 @@ def _day(each: Score) -> str:
 
 def _table(caption: str, tallies: Iterable[Tally]) -> str:
     rows = "".join(
-        f"<tr><th scope='row'>{escape(each.name)}</th><td>{each.right} of {each.asked}</td>"
+        f"<tr>{_ROW}{escape(each.name)}</th><td>{each.right} of {each.asked}</td>"
         f"<td>{each.share:.0%}</td></tr>"
         for each in tallies
     )
     return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr><th scope='col'></th>"
+        f"<table>{_CAPTION}{escape(caption)}</caption><thead><tr><th scope='col'></th>"
         "<th scope='col'>Right</th><th scope='col'>Share</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from kmscourse.exam.answers import Answers
 from kmscourse.exam.desk import Desk as ExamDesk
 from kmscourse.exam.notebook import _mock
+from kmscourse.exam.questions import Question
 from kmscourse.exam.sittings import Sitting, Sittings
 from kmscourse.views._asked import Seen
 from kmscourse.views.mock import MockExam
+from tests.browser.conftest import PROJECT, Desk
 from tests.browser.quiz_page import open_quiz
 from tests.browser.test_quiz import _luminance
 
@@ -234,3 +238,73 @@ def test_every_text_has_the_contrast_that_aa_asks_for(
         for ink, ground, name in pairs:
             dark, bright = sorted((_luminance(ink), _luminance(ground)))
             assert (bright + 0.05) / (dark + 0.05) >= 4.5, (name, ink, ground)
+
+
+def test_in_jupyterlab_a_mock_exam_over_a_reload_to_the_report(desk: Desk, results: Path) -> None:
+    home = desk.server.root / "exam-home"
+    home.mkdir()
+    (home / "lessons").symlink_to(PROJECT / "lessons")
+    begin = f"import os\nos.environ['KMSCOURSE_HOME'] = {str(home)!r}\nfrom kmscourse import exam\n"
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(begin + 'exam.mock("SCS-C03", 12, seed="tab")'),
+            nbformat.v4.new_code_cell("exam.report()"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, desk.server.root / "mock.ipynb")
+    desk.open("mock.ipynb")
+    desk.run_all()
+    page, keyboard = desk.page, desk.page.keyboard
+    exam = page.locator(".kv-mock")
+    exam.get_by_role("button", name="Begin").focus()
+    keyboard.press("Enter")
+    bank = ExamDesk()
+    asked = [bank.by_id[name] for name in bank.mock_paper("SCS-C03", 12, seed="tab").questions]
+    for number, question in enumerate(asked[:10], start=1):
+        expect(exam.get_by_text(f"Question {number} of 12")).to_be_visible()
+        answer(exam, question)
+        expect(exam.get_by_text(f"{number} of 12 answered")).to_be_visible()
+        expect(exam.get_by_text("Saved.")).to_be_visible()
+        keyboard.press("n")
+    (file,) = (home / "my-work" / "exams").glob("[!.]*.json")
+    assert len(json.loads(file.read_text("utf-8"))["chosen"]) == 10
+
+    desk.open("mock.ipynb")  # the tab, loaded again
+    desk.run_all()
+    expect(exam.get_by_text("You have begun: 10 of 12 answered.")).to_be_visible()
+    exam.get_by_role("button", name="Go on").focus()
+    keyboard.press("Enter")
+    expect(exam.get_by_text("Question 11 of 12")).to_be_visible()
+    answer(exam, asked[10])
+    expect(exam.get_by_text("11 of 12 answered")).to_be_visible()
+    desk.theme("JupyterLab Dark")
+    exam.get_by_role("radio").or_(exam.get_by_role("checkbox")).first.focus()
+    keyboard.press("r")
+    exam.get_by_role("button", name="Hand in").focus()
+    keyboard.press("Enter")
+    exam.get_by_role("button", name="Hand in now").focus()
+    keyboard.press("Enter")
+    expect(exam.get_by_role("heading", name="Mock exam SCS-C03: 11 of 12 right.")).to_be_focused()
+    prove = exam.get_by_role("button", name="Prove it")
+    while not prove.is_visible():  # to the first question that has a proof
+        keyboard.press("n")
+    prove.click()
+    expect(exam.get_by_text("On the simulator: ").nth(3)).to_be_visible(timeout=60_000)
+    page.screenshot(path=results / "mock-proved-dark.png")
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    keyboard.press("Control+Enter")
+    report = page.locator(".jp-RenderedHTML", has_text="By lesson")
+    expect(report.get_by_text("Mock exam SCS-C03")).to_be_visible(timeout=30_000)
+    picture = report.get_by_role("img", name="The tables above as a picture")
+    expect(picture).to_be_visible()
+    report.scroll_into_view_if_needed()
+    page.screenshot(path=results / "mock-report-dark.png")
+    desk.menu("File", "Save Notebook")
+
+
+def answer(exam: Locator, question: Question) -> None:
+    """Type the numbers of the right options."""
+    for number, option in enumerate(question.presented, start=1):
+        if option.right:
+            exam.page.keyboard.press(str(number))
