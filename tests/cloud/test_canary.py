@@ -39,6 +39,7 @@ NAMES = [
     ("moto.ssm.models", "ParameterDict.normalize_name"),
     ("moto.ssm.models", "SimpleSystemManagerBackend.get_parameters"),
     ("moto.secretsmanager.models", "FakeSecret.create_replicas"),
+    ("moto.secretsmanager.models", "FakeSecret.is_deleted"),
     ("moto.secretsmanager.models", "ReplicaSecret"),
     ("moto.secretsmanager.models", "SecretsManagerBackend.list_secrets"),
     ("moto.dynamodb.models", "DynamoDBBackend.create_backup"),

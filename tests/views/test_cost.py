@@ -13,6 +13,7 @@ from kmscourse.cloud import pricing
 from kmscourse.cloud.estimate import Design
 from kmscourse.views import CostExplorer
 from kmscourse.views.cost import GROUPS, amounts, price_list
+from tests.views.test_envelope import colours, contrast
 
 WORK = {"writes": 1_000_000, "reads": 9_000_000}
 PLAIN = Design(keys=1, encryption="SSE-KMS", **WORK)
@@ -73,6 +74,14 @@ def test_the_still_form(explorer: CostExplorer):
     assert {"$30.94", "$5.24", "Rotated material", "$29.94"} <= set(texts)
     again = CostExplorer(PLAIN, BUCKET_KEY, names=("Without", "With a Bucket Key"))
     assert again.picture() == explorer.picture()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_bars_stand_out_from_their_track(theme: str):
+    """WCAG 2.2, non-text contrast: 3 : 1. Patterns tell them apart as well."""
+    c = colours(theme)
+    for bar in ("accent", "seal", "ok", "key"):
+        assert contrast(c[bar], c["tint"]) >= 3, (theme, bar)
 
 
 def test_what_cannot_be_compared_is_refused_in_words():
