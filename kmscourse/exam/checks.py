@@ -16,6 +16,7 @@ from itertools import combinations, pairwise
 from kmscourse import facts
 from kmscourse.exam.questions import Option, Problem, Question
 from kmscourse.facts import exams
+from kmscourse.facts.quantities import numbers, of_fact, quantities
 
 ENOUGH = 20
 """Below this many questions a guesser's luck says nothing."""
@@ -39,6 +40,15 @@ _LETTER = re.compile(
 )
 _HOW_MANY = re.compile(r"\b(choose|select|pick)\s+(one|two|three|four|[1-5])\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
+_SPOKEN = re.compile(r"[A-Za-z'’-]+")
+_NAME = re.compile(r"\S*[a-z][A-Z]\S*|\S*[:_/*\d]\S*|\b[A-Z][A-Za-z]+")
+"""Names of services, operations and things, which are read as one sign however long they are."""
+
+HARD = 50
+"""The readability index LIX of a difficult text. Newspapers have about 40, children's books 25."""
+
+LONGEST_SENTENCE = 40
+"""Words: what can be held in mind under a clock."""
 
 
 def unique_ids(questions: Sequence[Question]) -> Iterator[Problem]:
@@ -150,15 +160,79 @@ def reasons_of_their_own(questions: Sequence[Question]) -> Iterator[Problem]:
                 )
 
 
-def near_duplicates(questions: Sequence[Question], threshold: float = 0.5) -> Iterator[Problem]:
-    """No two questions ask the same in other words.
+def readable(questions: Sequence[Question]) -> Iterator[Problem]:
+    """No stem is hard to read: by LIX (words a sentence, plus long words in percent), names apart.
 
-    Compared by the pairs of neighbouring words that the stems and options share.
+    What is asked should be hard, not how.
     """
-    prints = [(question, _shingles(question)) for question in questions]
-    for (one, a), (other, b) in combinations(prints, 2):
-        if _alike(a, b) >= threshold:
+    for question in questions:
+        sentences = [each for each in re.split(r"(?<=[.?!])\s+", question.stem) if each.strip()]
+        words = _SPOKEN.findall(question.stem)
+        long = [each for each in _SPOKEN.findall(_NAME.sub(" ", question.stem)) if len(each) > 6]
+        lix = len(words) / len(sentences) + 100 * len(long) / len(words) if words else 0
+        longest = max(len(each.split()) for each in sentences)
+        if lix > HARD:
+            yield Problem(
+                question.where,
+                f"{question.id}: the stem is hard to read (LIX {lix:.0f}, {HARD} at most)",
+            )
+        if longest > LONGEST_SENTENCE:
+            yield Problem(
+                question.where,
+                f"{question.id}: a sentence of the stem has {longest} words; "
+                f"{LONGEST_SENTENCE} at most",
+            )
+
+
+def numbers_have_facts(questions: Sequence[Question]) -> Iterator[Problem]:
+    """Every quantity in a right option or in a reason stands in a fact that the question names.
+
+    Or in its stem, where the scenario sets it; or it is reckoned, which a proof vouches for. What
+    wrong options say is wrong, so it stands nowhere. A right option that reckons without a proof
+    is a warning.
+    """
+    known = {fact.id: of_fact(fact) for fact in facts.everything()}
+    for question in questions:
+        if question.proof is not None:
+            continue
+        sourced = numbers(question.stem).union(*(known.get(f, ()) for f in question.facts))
+        for option in question.options:
+            own = numbers(option.text)
+            for words, found in quantities(option.why):
+                if found - sourced - own:
+                    yield Problem(
+                        question.where, f"{question.id}: no fact it names has {words!r} of a reason"
+                    )
+            for words, found in quantities(option.text) if option.right else ():
+                if found - sourced:
+                    yield Problem(
+                        question.where,
+                        f"{question.id}: no fact it names has {words!r}, and no proof reckons it",
+                        warning=True,
+                    )
+
+
+def near_duplicates(questions: Sequence[Question], threshold: float = 0.5) -> Iterator[Problem]:
+    """No two questions ask the same in other words."""
+    for likeness, one, other in likest(questions):
+        if likeness >= threshold:
             yield Problem(other.where, f"{other.id}: nearly the same as {one.id} at {one.where}")
+
+
+def likest(questions: Sequence[Question]) -> tuple[tuple[float, Question, Question], ...]:
+    """All pairs of questions by how much alike they are, from 1 down.
+
+    Compared by the pairs of neighbouring words that they share: of the whole, or, where the
+    options are others, of the stem alone, which counts a little less.
+    """
+    prints = [
+        (q, _shingles(q.stem, *(o.text for o in q.options)), _shingles(q.stem)) for q in questions
+    ]
+    pairs = [
+        (max(_alike(a, b), 0.8 * _alike(stem_a, stem_b)), one, other)
+        for (one, a, stem_a), (other, b, stem_b) in combinations(prints, 2)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (-pair[0], pair[1].id, pair[2].id)))
 
 
 def stale(questions: Sequence[Question], today: datetime.date | None = None) -> Iterator[Problem]:
@@ -186,6 +260,8 @@ EACH: tuple[Callable[[Sequence[Question]], Iterator[Problem]], ...] = (
     like_length,
     like_form,
     reasons_of_their_own,
+    readable,
+    numbers_have_facts,
     near_duplicates,
     stale,
 )
@@ -271,6 +347,9 @@ def counts(questions: Sequence[Question]) -> Iterator[str]:
         for name in sorted(groups):
             proved = sum(question.proof is not None for question in groups[name])
             yield f"  {name}: {len(groups[name])}, {proved} with a proof"
+    yield "Most alike, of 1:"
+    for likeness, one, other in likest(questions)[:10]:
+        yield f"  {likeness:.2f} {one.id} and {other.id}"
 
 
 def _unlike(options: Sequence[Option]) -> Option:
@@ -300,8 +379,7 @@ def _at_least(hits: int, odds: Sequence[float]) -> float:
     return min(1.0, math.fsum(spread[hits:]))
 
 
-def _shingles(question: Question) -> set[str]:
-    texts = (question.stem, *(option.text for option in question.options))
+def _shingles(*texts: str) -> set[str]:
     pairs: set[str] = set()
     for text in texts:
         words = _WORD.findall(text.casefold())

@@ -271,6 +271,58 @@ def test_near_duplicates() -> None:
     assert not messages(checks.near_duplicates, question(), far)
 
 
+def test_near_duplicates_by_the_stem_alone() -> None:
+    again = question(id="another", options=options("A safe", "A shop", "A ship", "A sheep"))
+    assert messages(checks.near_duplicates, question(), again)
+    assert checks.likest([question(), again])[0][0] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("stem", "words"),
+    [
+        (
+            "Organisational administrators subsequently investigated considerable irregularities "
+            "concerning confidentiality. Which administrator authorised extraordinary procedures?",
+            "hard to read",
+        ),
+        (f"A clinic has a key{' and a key' * 13}. Who has it?", "has 44 words"),
+    ],
+)
+def test_readable(stem: str, words: str) -> None:
+    (found,) = messages(checks.readable, question(stem=stem))
+    assert words in found
+
+
+def test_names_do_not_make_a_stem_hard_to_read() -> None:
+    stem = (
+        "A team calls GenerateDataKeyWithoutPlaintext and kms:ReEncryptFrom on "
+        "arn:aws:kms:eu-west-1:123456789012:key/4711. Does CloudTrail say so?"
+    )
+    assert not messages(checks.readable, question(stem=stem))
+
+
+def test_numbers_have_facts() -> None:
+    """OPS-01 says that Encrypt takes 4,096 bytes at most."""
+    whys = [
+        "Encrypt takes 4,096 bytes and no more.",
+        "It would be 64 days, as this option has it.",
+        "The scenario speaks of 3 years, so this is too short.",
+        "It is paid with $7 a month or so.",
+    ]
+    texts = ("Up to 4096 bytes", "After 64 days", "After 2 years", "For 9 dollars")
+    made = question(
+        stem="A key is kept for 3 years. What then?", options=options(*texts, whys=whys)
+    )
+    assert messages(checks.numbers_have_facts, made) == [
+        "some-question: no fact it names has '$7' of a reason"
+    ]
+    (warned,) = checks.numbers_have_facts(
+        [question(options=options("5,000 bytes", "b", "c", "d", whys=["It is so and so."] * 4))]
+    )
+    assert warned.warning
+    assert "no proof reckons it" in warned.message
+
+
 def test_stale_warns_and_the_future_fails() -> None:
     old = list(checks.stale([question(as_of=datetime.date(2023, 2, 5))], TODAY))
     assert [problem.warning for problem in old] == [True]
