@@ -67,6 +67,9 @@ def _assume_role(call: Call) -> Permission:
         context["sts:ExternalId"] = call.parameters["ExternalId"]
     if "SerialNumber" in call.parameters:  # a wrong code is refused all the same
         context["aws:MultiFactorAuthPresent"] = "true"
+    # The role's account sees who took it on (IAM User Guide, "Logging IAM and AWS STS API calls
+    # with AWS CloudTrail", cross-account AssumeRole).
+    call.noted["resources"] = [{"accountId": account, "type": "AWS::IAM::Role", "ARN": arn}]
     return Permission(
         call.action,
         arn,

@@ -104,6 +104,40 @@ def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any
     assert len({event["eventID"] for event in seen}) == 2
 
 
+def test_an_outsider_who_takes_on_a_role_is_seen_by_the_account_that_owns_it(
+    aws: cloud.Cloud,
+) -> None:
+    # IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail".
+    other = "444455556666"
+    root = aws.account(other).session("root").client("iam")
+    root.create_user(UserName="guest")
+    may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    root.put_user_policy(
+        UserName="guest",
+        PolicyName="roles",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": may}),
+    )
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{other}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    role = boto3.client("iam").create_role(
+        RoleName="reader",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}),
+    )["Role"]["Arn"]
+    guest = aws.account(other).session("guest").client("sts")
+    guest.assume_role(RoleArn=role, RoleSessionName="visit")
+
+    asked = [{"AttributeKey": "ResourceName", "AttributeValue": role}]
+    events = boto3.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"]
+    (event,) = [event for event in events if event["EventName"] == "AssumeRole"]
+    record = json.loads(event["CloudTrailEvent"])
+    assert record["userIdentity"]["accountId"] == other
+    assert record["recipientAccountId"] == aws.account_id
+    assert record["requestParameters"]["roleSessionName"] == "visit"
+
+
 def test_a_trail_with_a_bucket_delivers_log_files_to_it(
     aws: cloud.Cloud, kms: Any, key_id: str
 ) -> None:
