@@ -1,0 +1,271 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lab 13 · Incident
+#
+# Another night. Seven tasks, about 30 minutes, alone or in three roles:
+#
+# | Role | Finds out | Tasks |
+# |---|---|---|
+# | Detective | who, and when | 1, 2 |
+# | Analyst | through which statement, and what they could read | 3, 4 |
+# | Responder | how to contain, close and recover | 5, 6, 7 |
+#
+# Everybody who starts with the same word has the same night. The responder need not wait for the others: the functions of
+# tasks 5 and 6 are *given* the findings. Tasks 5, 6 and 7 each begin at three o'clock again; what you did before is undone.
+
+# %%
+import json
+
+import boto3
+
+from kmscourse import incident, lab
+
+word = "moon"  # another word, another night: thunder, storm, wind, gale
+night = incident.begin(word)
+aws = night.aws
+lab.begin("13-incident")
+print(night)
+
+# %% [markdown]
+# ## The file
+#
+# Which statements were meant, and what for:
+
+# %%
+night.register
+
+# %% [markdown]
+# Who reads records as their work, as they stand in the trail:
+
+# %%
+sorted(night.readers)
+
+# %% [markdown]
+# And what CloudTrail recorded about the key, up to the alarm:
+
+# %%
+cloudtrail, kms = boto3.client("cloudtrail"), boto3.client("kms")
+s3, iam = boto3.client("s3"), boto3.client("iam")
+asked = [{"AttributeKey": "ResourceName", "AttributeValue": night.key_arn}]
+pages = cloudtrail.get_paginator("lookup_events")
+events = [
+    json.loads(event["CloudTrailEvent"])
+    for page in pages.paginate(LookupAttributes=asked, EndTime=night.alarm_at)
+    for event in page["Events"]
+]
+
+# %% [markdown]
+# ## 1 · Who?
+#
+# Who read records and had no business there? Give the caller's ARN, as it stands in `userIdentity`.
+
+# %% task="who"
+# begin solution
+# stub: who = ...  # "arn:aws:..."
+decrypts = [event for event in events if event["eventName"] == "Decrypt"]
+callers = {event["userIdentity"]["arn"] for event in decrypts if "errorCode" not in event}
+(who,) = callers - night.readers
+# end solution
+
+# %%
+lab.check("who")
+
+# %% [markdown]
+# ## 2 · When?
+#
+# The `eventTime` of the first and of the last record that they really opened.
+
+# %% task="when"
+# begin solution
+# stub: first, last = ..., ...  # "2026-11-24T..."
+times = sorted(
+    event["eventTime"]
+    for event in events
+    if event["eventName"] == "Decrypt"
+    and "errorCode" not in event
+    and event["userIdentity"]["arn"] == who
+)
+first, last = times[0], times[-1]
+# end solution
+
+# %%
+lab.check("when")
+
+# %% [markdown]
+# ## 3 · Through which statement?
+#
+# Give its `Sid`; for a grant, its `GrantId`. `night.replay(who, "cardiology/4711.json")` gives one decision for each step that
+# it takes to read that object. `decision.because` says why, `decision.decided_by` has the statements, and
+# `kmscourse.views.DecisionView(decision)` draws it.
+#
+# Not every statement that lets them read was a mistake, and not every unknown one lets somebody read.
+
+# %% task="through"
+# begin solution
+# stub: through = ...  # a Sid, or a GrantId
+used = {
+    step.statement
+    for department in night.departments
+    for decision in night.replay(who, f"{department}/1.json")
+    if decision.allowed
+    for step in decision.decided_by
+}
+(through,) = used - night.register.statements
+# end solution
+
+# %%
+lab.check("through")
+
+# %% [markdown]
+# ## 4 · What did they read, and what could they have read?
+#
+# - `did_read`: the keys of the objects that they opened, such as `"cardiology/4711.json"`, as a set,
+# - `could_read`: the departments (of `night.departments`) whose records they could have opened, as a set.
+
+# %% task="read"
+# begin solution
+# stub: did_read, could_read = ..., ...
+contexts = [
+    event["requestParameters"]["encryptionContext"]["aws:s3:arn"]
+    for event in events
+    if event["eventName"] == "Decrypt"
+    and "errorCode" not in event
+    and event["userIdentity"]["arn"] == who
+]
+did_read = {arn.partition("/")[2] for arn in contexts}
+could_read = {
+    each
+    for each in night.departments
+    if all(d.allowed for d in night.replay(who, f"{each}/1.json"))
+}
+# end solution
+
+# %%
+lab.check("read")
+
+# %% [markdown]
+# ## 5 · Contain
+#
+# Shut out this one caller, at once, by the key. It must not matter how they came in; and everybody of the clinic must go on
+# as before. `who` is an ARN as in task 1.
+
+
+# %% task="contain"
+def contain(who):
+    """Nobody with this ARN may use the key any more."""
+    # begin solution
+    policy = json.loads(kms.get_key_policy(KeyId=night.key_arn)["Policy"])
+    quarantine = {
+        "Sid": "Quarantine",
+        "Effect": "Deny",
+        "Principal": {"AWS": who},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    policy["Statement"].append(quarantine)
+    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))
+    # end solution
+
+
+# %%
+lab.check("contain")
+
+# %% [markdown]
+# ## 6 · Close
+#
+# Take the statement away through which they came, so that nobody comes in by it again, and nothing else changes. `through` is
+# the `Sid` or the `GrantId` of task 3. It is enough to shut the kind of door that you found; the solution shuts any.
+#
+# These read the policies, and `without` gives a policy without one of its statements, as text:
+
+
+# %%
+def key_policy():
+    return json.loads(kms.get_key_policy(KeyId=night.key_arn)["Policy"])
+
+
+def bucket_policy():
+    return json.loads(s3.get_bucket_policy(Bucket=night.bucket)["Policy"])
+
+
+# %%
+def trust_policy():
+    return iam.get_role(RoleName="records-auditor")["Role"]["AssumeRolePolicyDocument"]
+
+
+def user_policy(name):
+    return iam.get_user_policy(UserName=name, PolicyName="work")["PolicyDocument"]
+
+
+# %%
+def without(policy, sid):
+    kept = [each for each in policy["Statement"] if each.get("Sid") != sid]
+    return json.dumps({**policy, "Statement": kept})
+
+
+# %% task="close"
+def close(through):
+    """The statement or grant with this id is gone, wherever it stood."""
+    # begin solution
+    kms.put_key_policy(KeyId=night.key_arn, Policy=without(key_policy(), through))
+    s3.put_bucket_policy(Bucket=night.bucket, Policy=without(bucket_policy(), through))
+    trust = without(trust_policy(), through)
+    iam.update_assume_role_policy(RoleName="records-auditor", PolicyDocument=trust)
+    for name in ("contractor", "helpdesk"):
+        policy = without(user_policy(name), through)
+        iam.put_user_policy(UserName=name, PolicyName="work", PolicyDocument=policy)
+    for grant in kms.list_grants(KeyId=night.key_arn)["Grants"]:
+        if grant["GrantId"] == through:
+            kms.revoke_grant(KeyId=night.key_arn, GrantId=through)
+    # end solution
+
+
+# %%
+lab.check("close")
+
+# %% [markdown]
+# ## 7 · Recover
+#
+# The key waits for its deletion. Let the clinic read again.
+
+
+# %% task="recover"
+def recover():
+    """The key serves again."""
+    # begin solution
+    kms.cancel_key_deletion(KeyId=night.key_arn)
+    kms.enable_key(KeyId=night.key_arn)
+    # end solution
+
+
+# %%
+lab.check("recover")
+
+# %% [markdown]
+# ## The real night
+#
+# Now all of it, in the right order, once, and how things stand:
+
+# %%
+night.reopen()
+contain(who)
+close(through)
+recover()
+print(night.status())
+
+# %% [markdown]
+# ## Where you are
+
+# %%
+lab.check()
