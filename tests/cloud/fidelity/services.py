@@ -149,7 +149,83 @@ def s3_form(w: World) -> bool:
     return False
 
 
+@behaviour(
+    "Amazon S3",
+    "A replication rule copies new objects to a bucket of another Region",
+    f"{S3}, Replicating objects",
+)
+def s3_replication(w: World) -> bool:
+    s3, iam = w.client("s3"), w.client("iam")
+    away = w.client("s3", region="eu-west-1")
+    s3.create_bucket(Bucket="records")
+    away.create_bucket(
+        Bucket="records-copy", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    for client, bucket in ((s3, "records"), (away, "records-copy")):
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    trust = _allow("sts:AssumeRole", Principal={"Service": "s3.amazonaws.com"})
+    role = iam.create_role(RoleName="replicator", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    everything = _allow("s3:*", Resource="*")
+    iam.put_role_policy(RoleName="replicator", PolicyName="all", PolicyDocument=everything)
+    rule = {
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "Destination": {"Bucket": "arn:aws:s3:::records-copy"},
+    }
+    s3.put_bucket_replication(
+        Bucket="records", ReplicationConfiguration={"Role": role, "Rules": [rule]}
+    )
+    s3.put_object(Bucket="records", Key="k", Body=RECORD)
+    w.advance(days=1)
+    return not code(away.get_object, Bucket="records-copy", Key="k")
+
+
+def _allow(action: str, **more: Any) -> str:
+    statement = {"Effect": "Allow", "Action": action, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@behaviour(
+    "Amazon S3",
+    "S3 Batch Replication copies what is older than the rule, and what failed",
+    f"{S3}, Replicating existing objects",
+    "There is no Batch Replication. Copying an object onto itself makes a new version, which the "
+    "rule replicates.",
+    tried=False,
+)
+def s3_batch(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Amazon S3",
+    "In which order replication checks permissions, and which S3 events the trail shows of it",
+    f"{S3}, Setting up permissions for live replication (does not say)",
+    "The calls to KMS are as AWS documents them; the order of the checks and the S3 events are "
+    "inferred (`kmscourse/cloud/at_rest/s3/replication.py`).",
+    tried=False,
+)
+def s3_replication_order(w: World) -> bool:
+    return False
+
+
 # Identity and the trail
+
+
+@behaviour(
+    "Identity and the trail",
+    "An unsigned request is refused, but for what S3 and STS answer without a signature",
+    "Common errors, MissingAuthenticationToken",
+)
+def unsigned(w: World) -> bool:
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    nobody = boto3.client("kms", "us-east-1", config=Config(signature_version=UNSIGNED))
+    return code(nobody.list_keys).startswith("MissingAuthenticationToken")
 
 
 @behaviour(
