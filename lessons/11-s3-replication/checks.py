@@ -5,7 +5,7 @@ import uuid
 from functools import cache
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from kmscourse.lab import Wrong, task
 
@@ -150,6 +150,8 @@ def _accepted(work, what, function, *args):
         function(*args)
     except ClientError as error:
         work.fail(f"{what} It says: {error.response['Error']['Message']}")
+    except ParamValidationError as error:
+        work.fail(f"{what} boto3 says: {' '.join(str(error).split())}")
     except (TypeError, ValueError) as error:
         work.fail(f"{what} {error}")
 
@@ -269,6 +271,12 @@ _RULE = """def full_rule(copy_bucket, replica_key, owner):
         Wrong(
             _RULE.replace('"ReplicaKmsKeyID": replica_key', '"ReplicaKmsKeyID": replica_key[-36:]'),
             says="is not encrypted under the hospital's key",
+        ),
+        Wrong(
+            _RULE.replace(
+                'rule["Destination"]["EncryptionConfiguration"]', 'rule["EncryptionConfiguration"]'
+            ),
+            says="Unknown parameter",
         ),
         Wrong(
             _RULE.replace(
