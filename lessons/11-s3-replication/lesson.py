@@ -190,7 +190,8 @@ rule["SourceSelectionCriteria"] = {"SseKmsEncryptedObjects": {"Status": "Enabled
 apply(rule)
 
 # %% [markdown]
-# It wants the **replica key**: a symmetric KMS key in the Region of the *destination*. The archive makes one.
+# It wants to know the key for the copies, `ReplicaKmsKeyID`: a symmetric KMS key in the Region of the *destination*. The
+# archive makes one.
 
 # %% shows="11.sse-kms-switched-on"
 archive_key = archive_kms.create_key(Description="archive")["KeyMetadata"]["Arn"]
@@ -353,7 +354,7 @@ replica["Body"].read() == record, replica["ReplicationStatus"]
 # | none | nothing | the rule: prefix, tags, `SseKmsEncryptedObjects`; or the object is older than the rule |
 # | `PENDING` | nothing yet, or `ThrottlingException` | wait |
 # | `FAILED` | `Decrypt` refused, source Region | the role's policy, the source's key policy, the key's state |
-# | `FAILED` | `Encrypt` refused, destination Region | the role's policy, the replica key's policy, its state and Region |
+# | `FAILED` | `Encrypt` refused, destination Region | the role's policy, the policy, state and Region of the copies' key |
 # | `FAILED` | `PutObject` refused, no KMS call | the role's policy, the destination's bucket policy |
 
 # %% [markdown]
