@@ -124,6 +124,25 @@ def dearest_requests(aws, case):
     )
 
 
+@proof("cost-free-tier-regions")
+def free_tier_regions(aws, case):
+    """Twelve requests in each of three Regions stand for 12,000; the meter's sum is reckoned."""
+    clients = [boto3.client("kms", region_name=f"eu-west-{number}") for number in (1, 2, 3)]
+    keys = [kms.create_key()["KeyMetadata"]["KeyId"] for kms in clients]
+    before = aws.meter.requests()
+    for kms, key in zip(clients, keys, strict=True):
+        for _ in range(12):
+            kms.encrypt(KeyId=key, Plaintext=b"x")
+    made = 1000 * (aws.meter.requests() - before)
+    usage = Design(requests={"kms.request.symmetric": made}).usage()
+    paid = made - usage.free
+    said = {"together": 16_000, "each-region": 0, "one-region": 24_000, "none": 36_000}[case]
+    return Outcome(
+        holds=paid == said,
+        seen=f"The meter sums all Regions: of {made:,} requests it charges for {paid:,}.",
+    )
+
+
 @proof("cost-no-monthly-fee")
 def no_monthly_fee(aws, case):
     """Each thing stands in an account of its own for a month; the bill is read without requests."""
