@@ -12,6 +12,7 @@ from hypothesis import settings
 from nbval.plugin import IPyNbFile
 
 from kmscourse.authoring.newcomer import newcomer
+from tests.kernels import warm
 
 # A busy machine is not a failing test: examples are counted, never timed.
 settings.register_profile("course", deadline=None)
@@ -24,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     surroundings = ExitStack()
     config.stash[_SURROUNDINGS] = surroundings
     config.add_cleanup(surroundings.close)
+    warm(surroundings)
 
 
 @pytest.hookimpl(wrapper=True)
