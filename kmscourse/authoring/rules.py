@@ -24,8 +24,12 @@ LONGEST_CELL = 15
 
 FEWEST_TASKS = 5
 
-TAGS = frozenset({"raises-exception", "nbval-ignore-output"})
-"""The tags that do something here. Any other is a slip of the pen."""
+TAGS = frozenset({"raises-exception", "nbval-ignore-output", "moves-on"})
+"""The tags that do something here. Any other is a slip of the pen.
+
+`moves-on` is for a cell that shows something else when it is run again, as time goes on or a
+password is changed once more.
+"""
 
 METADATA = frozenset({"tags", "task", "shows"})
 

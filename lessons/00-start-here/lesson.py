@@ -83,7 +83,7 @@ aws.trail.events()
 # %% [markdown]
 # What it would have cost, after a year. The clock is simulated, too:
 
-# %%
+# %% tags=["moves-on"]
 aws.clock.advance(days=365)
 aws.meter.bill()
 

@@ -382,7 +382,7 @@ fifty_uploads()
 #
 # **Predict:** fifty uploads, with a Bucket Key. How many calls to KMS?
 
-# %% shows="03.bucket-defaults"
+# %% tags=["moves-on"] shows="03.bucket-defaults"
 set_default(bucket_key=True)
 fifty_uploads()
 
@@ -648,7 +648,7 @@ def outcome(read):
 # **Predict:** before you run the next cell, go through the eight lines. Who still reads at once after the key was disabled?
 # Who ten minutes later? And who again, as soon as it is enabled?
 
-# %% shows="03.server-needs-the-key"
+# %% tags=["moves-on"] shows="03.server-needs-the-key"
 now = {name: outcome(read) for name, read in readings.items()}
 kms.disable_key(KeyId=key)
 disabled = {name: outcome(read) for name, read in readings.items()}

@@ -450,7 +450,7 @@ except secrets.exceptions.ResourceExistsException:
 # The password from the history of git is changed at last. On AWS a *rotation* does this on a schedule, with a function that
 # also tells the database.
 
-# %% shows="04.secret-stores"
+# %% tags=["moves-on"] shows="04.secret-stores"
 secrets.put_secret_value(SecretId="clinic/database", SecretString="quite-another-4711")
 for stage in ("AWSCURRENT", "AWSPREVIOUS"):
     version = secrets.get_secret_value(SecretId="clinic/database", VersionStage=stage)
