@@ -236,7 +236,9 @@ class Cloud:
             account: its account, where several have one of that name.
             region: its Region, likewise: a secondary cluster of a global database.
         """
-        return self.gateway.at_rest.rds.database(name, account=account, region=region)
+        return self.gateway.at_rest.rds.database(
+            name, account=account, region=region, down=self.regions.down
+        )
 
     def _key_months(self, now: datetime) -> Iterator[KeyMonths]:
         """The hours for which each customer managed key is paid for.

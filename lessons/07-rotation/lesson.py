@@ -308,13 +308,13 @@ aws.clock.advance(days=200)
 after = kms.create_key(Description="Letters, second")["KeyMetadata"]["KeyId"]
 point("alias/letters", after)
 made["discharge"] = kms.encrypt(KeyId="alias/letters", Plaintext=b"home")
-aws.clock.advance(days=100)
 
 # %% [markdown]
-# New letters go to the new key, and nobody changed the program. The old letter still opens, as its ciphertext names
-# the old key:
+# New letters go to the new key, and nobody changed the program. The old letter still opens months later, as its
+# ciphertext names the old key:
 
 # %%
+aws.clock.advance(days=100)
 kms.decrypt(CiphertextBlob=made["referral"]["CiphertextBlob"])["Plaintext"]
 
 # %% [markdown]

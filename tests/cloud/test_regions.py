@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import boto3
 import pytest
 from botocore.config import Config
@@ -53,6 +55,24 @@ def test_every_service_of_the_region_is_gone() -> None:
             client = boto3.client(service, region_name="us-east-1", config=ONCE)
             with pytest.raises(ClientError, match="temporary failure"):
                 getattr(client, operation)()
+
+
+def test_no_new_session_to_a_database_of_the_region() -> None:
+    with cloud.running(seed="regions") as aws:
+        boto3.client("rds").create_db_instance(
+            DBInstanceIdentifier="clinic",
+            Engine="postgres",
+            DBInstanceClass="db.t3.micro",
+            AllocatedStorage=20,
+            MasterUsername="dba",
+            MasterUserPassword="not-a-secret-1",
+        )
+        aws.database("clinic")
+        aws.regions.off("us-east-1")
+        with pytest.raises(sqlite3.OperationalError, match="us-east-1 does not answer"):
+            aws.database("clinic")
+        aws.regions.on("us-east-1")
+        aws.database("clinic")
 
 
 def test_a_name_that_is_no_region_is_refused_kindly() -> None:

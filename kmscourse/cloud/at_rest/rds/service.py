@@ -105,18 +105,28 @@ class RDS:
         return storage.stored()
 
     def database(
-        self, name: str, *, account: str | None = None, region: str | None = None
+        self,
+        name: str,
+        *,
+        account: str | None = None,
+        region: str | None = None,
+        down: frozenset[str] = frozenset(),
     ) -> Connection:
         """A session to the database of an instance or a cluster.
 
+        Args:
+            down: the Regions that do not answer.
+
         Raises:
             KeyError: where there is none of that name.
-            sqlite3.OperationalError: where RDS has lost its key.
+            sqlite3.OperationalError: where RDS has lost its key, or its Region does not answer.
         """
         from kmscourse.cloud.at_rest.rds import session
 
         storage = self._named(name, account, region, kinds=("db", "cluster"))
         problem = self._problem(storage)
+        if storage.region in down:
+            problem = f"could not connect to {name}: {storage.region} does not answer"
         if problem is not None:
             raise session.unusable(problem)
         if storage.leader is not None:
