@@ -15,8 +15,8 @@ _HELP = {
         "ciphertext that was changed, cut or encoded on its way."
     ),
     "InvalidTag": (
-        "AES-GCM gives no reason. The usual ones: another key, another nonce, other additional "
-        "authenticated data, or a ciphertext that was changed."
+        "AES-GCM gives no reason. The usual ones: another key, another nonce, other associated "
+        "data, or a ciphertext that was changed."
     ),
     "InvalidSignature": (
         "It gives no reason. The usual ones: another key, another message, or a signature that was "

@@ -203,9 +203,13 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 def trust_pem(trust: CertificateAuthority | Certificate | Iterable[object] | bytes | str) -> str:
     """The certificates to be trusted, as one PEM text."""
     if isinstance(trust, str):
+        if trust and "-----BEGIN CERTIFICATE-----" not in trust:
+            raise ValueError(
+                f"trust a CertificateAuthority, a Certificate or PEM; {trust!r} is none"
+            )
         return trust
     if isinstance(trust, bytes):
-        return trust.decode("ascii")
+        return trust_pem(trust.decode("ascii"))
     if isinstance(trust, CertificateAuthority):
         return trust.pem.decode("ascii")
     if isinstance(trust, Certificate):

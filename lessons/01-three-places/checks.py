@@ -360,7 +360,11 @@ _LETTER = """def letter_to(public_key, letter):
         ),
         Wrong(
             _LETTER.replace("letter, None)", 'letter, b"pharmacy")'),
-            says="does not open the letter without associated data",
+            says="and without associated data",
+        ),
+        Wrong(
+            _LETTER.replace("AESGCM(key).encrypt(", "nonce + AESGCM(key).encrypt("),
+            says="The ciphertext begins with the nonce",
         ),
     ],
     also_right=[
@@ -406,8 +410,13 @@ def letter(work):
         "make a new one each time.",
     )
     work.expect(
+        not _decrypts(key, made | {"ciphertext": made["ciphertext"][NONCE:]}, text),
+        "The ciphertext begins with the nonce, which has a part of its own.",
+    )
+    work.expect(
         _decrypts(key, made, text),
-        "The unwrapped key does not open the letter without associated data (`None`).",
+        "The unwrapped key does not open the letter with this nonce and without associated data "
+        "(`None`).",
     )
 
 
@@ -462,6 +471,14 @@ _SEND = """def send(request, host, server, ca, pipe):
             + "    return talk.server.received",
             says="Return what `tls.converse` gives",
         ),
+        Wrong(
+            "def send(request, host, server, ca, pipe):\n"
+            '    ca = tls.CertificateAuthority("Clinic CA", key_type="ed25519")\n'
+            "    browser, server = tls.Client(host, trust=ca), tls.Server(ca.issue(host))\n"
+            '    return tls.converse(client=browser, server=server, request=request, response=b"204",\n'
+            "                        pipe=pipe)",
+            says="It went to a server of your own making",
+        ),
     ],
     also_right=[
         "def send(request, host, server, ca, pipe):\n"
@@ -482,6 +499,10 @@ def send(work):
     work.expect(isinstance(talk, tls.Conversation), "Return what `tls.converse` gives, all of it.")
     work.expect(
         talk.pipe is listener, "The request did not go over the wire that was passed: pipe=pipe."
+    )
+    work.expect(
+        talk.scene.server is server,
+        "It went to a server of your own making. The clinic's is the `server` that was passed.",
     )
     work.expect(
         talk.completed,
@@ -610,7 +631,8 @@ def reads(work):
     work.expect(
         answers(administrator, "open-by-default") and answers(report_job, "open-by-default"),
         "In an ordinary bucket both the report job and the administrator read the object; your "
-        "function denies it. The secret is a part of the object, seldom all of it.",
+        "function denies it. The secret is a part of the object, seldom all of it. If you catch more "
+        "than ClientError, a mistake of your own may look like a refusal.",
     )
     work.expect(
         answers(administrator, "with-a-kms-key"),
@@ -718,8 +740,8 @@ def places(work):
         )
     work.expect(
         not work.holds(got(report_job, "wards"), result),
-        "The report job reads the object in wards: it may get every object, and S3 decrypts what is "
-        "under a key of its own. Name the KMS key.",
+        "The report job reads the object in wards. It may get every object, and neither S3's own key "
+        "nor `aws/s3` asks for more. Name `kms_key`.",
     )
     work.expect(
         work.holds(got(administrator, "wards"), result),

@@ -83,7 +83,8 @@ lab.check("open")
 # the plaintext has the bytes `was` at `position`, counted from 0. Return a ciphertext whose plaintext has `becomes` there,
 # and is the same as before everywhere else; `was` and `becomes` are of the same length.
 #
-# `old ^ new` has the bits in which two bytes differ, and `byte ^ bits` is the byte with those bits turned over.
+# One byte, such as `was[0]`, is a number. `old ^ new` has the bits in which two bytes differ, and `byte ^ bits` is the byte
+# with those bits turned over.
 
 
 # %% task="forge"

@@ -104,8 +104,9 @@ stored["ServerSideEncryption"]
 # %% [markdown]
 # S3 encrypted the object without being asked. `AES256` means: with a key that S3 keeps itself.
 #
-# Every month a small program reads the bucket and writes a report. It signs its calls with an **access key**, a name and a
-# password for programs. What the access key may do stands in an **IAM policy**. This one allows a single thing: get objects.
+# Every month a small program reads the bucket and writes a report. It signs its calls with the **access key** of an IAM user,
+# a name and a password for programs; `aws.session` is a boto3 session that has one. What the user may do stands in an
+# **IAM policy**. This one allows a single thing: get objects.
 
 # %%
 may_get = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
@@ -289,7 +290,8 @@ AESGCM(key).decrypt(nonce, bytes(forged), None)
 # ### The third argument
 #
 # You cannot change a letter any more. But you can put it into another patient's file, whole. The third argument stops that. It is
-# called **associated data**: not hidden, not stored in the ciphertext, but bound to it by the tag.
+# called **associated data** (AWS says *additional authenticated data*, AAD): not hidden, not stored in the ciphertext, but
+# bound to it by the tag.
 
 # %% tags=["raises-exception"]
 for_4711 = AESGCM(key).encrypt(nonce, b"insulin, 10 units", b"patient 4711")

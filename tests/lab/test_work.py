@@ -131,7 +131,7 @@ def test_errors_without_words_get_some() -> None:
     assert "calling the Decrypt operation. KMS gives no reason." in wordless
     assert "another encryption context" in wordless
     assert stopped(InvalidTag()).startswith("`it` stopped with InvalidTag. AES-GCM gives no reason")
-    assert "additional authenticated data" in stopped(InvalidTag())
+    assert "other associated data" in stopped(InvalidTag())
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
     assert disabled.endswith("arn:aws:kms:x is disabled.")
     assert not disabled.endswith("..")

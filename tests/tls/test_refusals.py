@@ -307,3 +307,10 @@ def test_what_is_printed_is_the_same_each_time(client: tls.Client, server: tls.S
     assert one.capture.client_hello is not None
     assert one.capture.client_hello.random.hex() not in repr(one.capture.client_hello)
     assert "0x" not in repr(one.pipe)
+
+
+def test_a_name_is_not_taken_for_a_certificate(ca: tls.CertificateAuthority) -> None:
+    """Who passes the name of a CA is told what to pass, and not in the words of OpenSSL."""
+    with pytest.raises(ValueError, match=r"CertificateAuthority.*'Clinic CA' is none"):
+        talk(tls.Client(NAME, trust="Clinic CA"), tls.Server(ca.issue(NAME)))
+    assert talk(tls.Client(NAME, trust=ca.pem), tls.Server(ca.issue(NAME))).completed
