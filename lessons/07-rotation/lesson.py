@@ -300,7 +300,7 @@ kms.decrypt(CiphertextBlob=made["x-ray"]["CiphertextBlob"], EncryptionContext=pa
 # For them there is **manual rotation**: a new key, and the alias moved to it. It works for every key,
 # so here it is with a symmetric one. This time the old key stays.
 
-# %% tags=["moves-on"] shows="07.manual-by-alias"
+# %% shows="07.manual-by-alias"
 before = kms.create_key(Description="Letters")["KeyMetadata"]["KeyId"]
 point("alias/letters", before)
 made["referral"] = kms.encrypt(KeyId="alias/letters", Plaintext=b"to Dr. Lee")
