@@ -63,15 +63,13 @@ connection
 # %% [markdown]
 # Never mind, says its author: I shall delete the first of the two cells before I pass the notebook on.
 #
-# **Predict:** is the password gone from the file then? (A notebook is saved with its outputs. The next cell makes such a
-# file, as Jupyter does.)
+# **Predict:** is the password gone from the file then? (This is what Jupyter saves of the second cell's output.)
 
 # %% shows="04.no-plaintext-secrets"
-import nbformat
+from IPython import get_ipython
 
-output = nbformat.v4.new_output("execute_result", {"text/plain": repr(connection)})
-cell = nbformat.v4.new_code_cell("connection", outputs=[output])
-password in nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))
+saved, _ = get_ipython().display_formatter.format(connection)
+saved
 
 # %% [markdown]
 # So the author moves it into an *environment variable*, as is often advised: a setting that a program finds when it

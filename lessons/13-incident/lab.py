@@ -31,6 +31,7 @@ import boto3
 
 from kmscourse import incident, lab
 
+# %%
 word = "moon"  # another word, another night: thunder, storm, wind, gale
 night = incident.begin(word)
 aws = night.aws

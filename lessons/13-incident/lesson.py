@@ -39,6 +39,7 @@ import boto3
 
 from kmscourse import incident
 
+# %%
 night = incident.begin("frost")
 aws, kms = night.aws, boto3.client("kms")
 print(night)
