@@ -53,7 +53,7 @@ def practice(
     paper = desk.practice_paper(
         exam=exam, domain=domain, lesson=lesson, weakness=weakness, count=count, seed=seed
     )
-    return _quiz(desk, desk.going(paper, seed is not None) or paper)
+    return quiz_view(desk, desk.going(paper, seed is not None) or paper)
 
 
 def mock(
@@ -72,7 +72,7 @@ def mock(
     """
     desk = Desk()
     paper = desk.mock_paper(exam, count, timed=timed, seed=seed)
-    return _mock(desk, desk.going(paper, seed is not None) or paper)
+    return mock_view(desk, desk.going(paper, seed is not None) or paper)
 
 
 def resume() -> Quiz | MockExam:
@@ -84,7 +84,7 @@ def resume() -> Quiz | MockExam:
     sitting = desk.sittings.open()
     if sitting is None:
         raise PracticeError('Nothing is open. Begin with exam.practice() or exam.mock("SAA-C03").')
-    return _mock(desk, sitting) if sitting.paper.mode == "mock" else _quiz(desk, sitting)
+    return mock_view(desk, sitting) if sitting.paper.mode == "mock" else quiz_view(desk, sitting)
 
 
 def review() -> MockExam:
@@ -96,7 +96,7 @@ def review() -> MockExam:
     last = desk.last_mock()
     if last is None:
         raise PracticeError('No mock exam was handed in yet. Begin with exam.mock("SAA-C03").')
-    return _mock(desk, last)
+    return mock_view(desk, last)
 
 
 def report() -> Report:
@@ -104,7 +104,8 @@ def report() -> Report:
     return Desk().report()
 
 
-def _quiz(desk: Desk, paper: Paper | Sitting) -> Quiz:
+def quiz_view(desk: Desk, paper: Paper | Sitting) -> Quiz:
+    """A practice paper, new or begun, as a widget."""
     from kmscourse.exam.proving import provers
     from kmscourse.exam.showing import answered, item_of
     from kmscourse.views.quiz import Quiz
@@ -127,7 +128,8 @@ def _quiz(desk: Desk, paper: Paper | Sitting) -> Quiz:
     )
 
 
-def _mock(desk: Desk, paper: Paper | Sitting) -> MockExam:
+def mock_view(desk: Desk, paper: Paper | Sitting) -> MockExam:
+    """A mock exam, new, begun or handed in, as a widget."""
     from kmscourse.exam.proving import provers
     from kmscourse.exam.showing import item_of
     from kmscourse.views.mock import MockExam

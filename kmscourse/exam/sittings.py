@@ -21,7 +21,7 @@ FOLDER = "exams"
 VERSION = 1
 
 
-class ClosedError(Exception):
+class ClosedError(ValueError):
     """The exam is over: its answers cannot be changed any more."""
 
 

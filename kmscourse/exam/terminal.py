@@ -19,7 +19,7 @@ from kmscourse.exam.papers import Paper
 from kmscourse.exam.questions import Question
 from kmscourse.exam.scores import is_right
 from kmscourse.exam.seat import Seat, Standing
-from kmscourse.exam.sittings import Sitting
+from kmscourse.exam.sittings import ClosedError, Sitting
 from kmscourse.facts import exams
 
 LEFT = "What you answered is kept. To go on: course exam --resume"
@@ -94,6 +94,10 @@ class Terminal:
                 self._practise(Drill(self._desk, paper))
         except _LeaveError:
             self._print(f"\n{LEFT}")
+        except ClosedError as error:
+            self._print(str(error))
+        except OSError as error:
+            self._print(f"This could not be kept: {error}\nWhat was kept before is safe.")
 
     def _report(self) -> None:
         report = self._desk.report()

@@ -139,7 +139,7 @@ class MockExam(Asked):
 
     def text(self) -> str:
         """The same, under its title."""
-        return f"{self.title}: {self.sentence()}"
+        return f"{self.title}. {self.sentence()}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         still = {

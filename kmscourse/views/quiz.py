@@ -148,7 +148,7 @@ class Quiz(Asked):
     def text(self) -> str:
         """The questions and their choices, and how to answer without a widget."""
         if self._still:
-            return f"{self.title}: {self._still}"
+            return f"{self.title}. {self._still}"
         lines = [f"{self.title}: {self.sentence()}"]
         for number, item in enumerate(self.items, start=1):
             lines.append("")

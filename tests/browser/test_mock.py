@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kmscourse.exam.answers import Answers
 from kmscourse.exam.desk import Desk as ExamDesk
-from kmscourse.exam.notebook import _mock
+from kmscourse.exam.notebook import mock_view
 from kmscourse.exam.questions import Question
 from kmscourse.exam.sittings import Sitting, Sittings
 from kmscourse.views._asked import Seen
@@ -38,7 +38,7 @@ def desk_of(tmp_path: Path) -> ExamDesk:
 
 
 def mock(desk: ExamDesk, count: int = 4, **options: Any) -> MockExam:
-    return _mock(desk, desk.mock_paper("SCS-C03", count, seed="browser", **options))
+    return mock_view(desk, desk.mock_paper("SCS-C03", count, seed="browser", **options))
 
 
 def kept(desk: ExamDesk) -> Sitting:
@@ -96,10 +96,10 @@ def test_by_keyboard_alone_from_begin_to_the_last_reason(page: Page, desk_of: Ex
 
 def test_it_goes_on_where_it_stopped_and_two_tabs_share_it(page: Page, desk_of: ExamDesk) -> None:
     paper = desk_of.mock_paper("SCS-C03", 4, seed="browser")
-    first = _mock(desk_of, paper)
+    first = mock_view(desk_of, paper)
     first._said("begin", None, {})
     first._said("choose", first.items[0], {"chosen": first.items[0].right})
-    again = _mock(desk_of, desk_of.going(paper, True) or paper)
+    again = mock_view(desk_of, desk_of.going(paper, True) or paper)
     trouble = open_quiz(page, again)
     expect(page.get_by_text("You have begun: 1 of 4 answered.")).to_be_visible()
     page.get_by_role("button", name="Go on").click()
@@ -166,6 +166,7 @@ def test_when_the_time_is_up_it_is_handed_in(page: Page, desk_of: ExamDesk) -> N
     exam._come_to = lambda: {"headline": "Time is up", "notes": [], "tables": [], "next": ""}
     trouble = open_quiz(page, exam)
     page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Question 1 of")).to_be_visible()
     page.keyboard.press("1")
     expect(page.get_by_text("Saved.")).to_be_visible()
     now[0] = 11 * 60
@@ -182,7 +183,7 @@ def test_a_proof_is_played_option_by_option(page: Page, desk_of: ExamDesk) -> No
 
     question = next(q for q in desk_of.questions if q.proof and q.kind == "single")
     paper = desk_of.mock_paper("SCS-C03", 4, seed="browser")
-    exam = _mock(desk_of, type(paper)(paper.title, "mock", (question.id,), paper.exam, 3, "x"))
+    exam = mock_view(desk_of, type(paper)(paper.title, "mock", (question.id,), paper.exam, 3, "x"))
     exam._prove = prove
     trouble = open_quiz(page, exam)
     page.get_by_role("button", name="Begin").click()
@@ -225,6 +226,7 @@ def test_every_text_has_the_contrast_that_aa_asks_for(
 
     look("before")
     page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Question 1 of")).to_be_visible()
     page.keyboard.press("1")
     page.keyboard.press("f")
     expect(page.get_by_role("button", name="Flagged F")).to_be_visible()

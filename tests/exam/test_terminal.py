@@ -144,6 +144,32 @@ def test_every_key_of_a_mock_exam(desk: Desk) -> None:
     assert list(kept.chosen) == [one.id]
 
 
+def test_what_cannot_be_kept_is_told_and_nothing_is_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = desk.mock_paper("SCS-C03", 3, seed="a")
+    one, two = (desk.by_id[name] for name in paper.questions[:2])
+    real = desk.sittings.choose
+
+    def full(sitting_id: str, question: str, *rest: object, **more: object) -> object:
+        if question == two.id:
+            raise OSError("the disk is full")
+        return real(sitting_id, question, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk.sittings, "choose", full)
+    terminal, shown = typed(desk, "", keys(one), "n", keys(two))
+    terminal.sit(paper)
+    assert "This could not be kept: the disk is full" in shown.getvalue()
+    (kept,) = desk.sittings.all()
+    assert list(kept.chosen) == [one.id]
+    monkeypatch.undo()
+    for file in desk.sittings.folder.glob("[!.]*.json"):
+        file.unlink()
+    terminal, shown = typed(desk, "n")
+    terminal.sit(kept)
+    assert "The file of this exam is not there any more." in shown.getvalue()
+
+
 def test_an_exam_that_was_not_begun_leaves_nothing(desk: Desk) -> None:
     terminal, shown = typed(desk, "q")
     terminal.sit(desk.mock_paper("SCS-C03", 3, seed="a"))
