@@ -17,6 +17,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 
+from kmscourse.cloud import protocol
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
@@ -105,11 +106,13 @@ class LogDelivery:
             source_account=trail.account_id,
         )
         try:
-            self._serve(call)
+            answer = self._serve(call)
+            failed = protocol.error_code(answer) if isinstance(answer, Response) else None
+            code = failed[0] if failed else None
         except AWSError as error:
-            trail.status.latest_delivery_error = error.code
-        else:
-            trail.status.latest_delivery_error = None
+            code = error.code
+        trail.status.latest_delivery_error = code
+        if code is None:
             trail.status.latest_delivery_time = int(now.timestamp())
 
 

@@ -138,6 +138,41 @@ def test_an_outsider_who_takes_on_a_role_is_seen_by_the_account_that_owns_it(
     assert record["requestParameters"]["roleSessionName"] == "visit"
 
 
+def test_log_files_are_sealed_with_a_key_whose_policy_lets_cloudtrail_in(
+    aws: cloud.Cloud, kms: Any
+) -> None:
+    """Also those of a stranger, unless the policy asks for whom CloudTrail acts."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="audit")
+    let_in = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+
+    def policy(*statements: dict[str, Any]) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+    write = {**let_in, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::audit/*"}
+    s3.put_bucket_policy(Bucket="audit", Policy=policy(write))
+    seal = {**let_in, "Action": "kms:GenerateDataKey*", "Resource": "*"}
+    owner = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{aws.account_id}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    key = kms.create_key(Policy=policy(owner, seal))["KeyMetadata"]["Arn"]
+    stranger = aws.account("333333333333").session("root").client("cloudtrail")
+    stranger.create_trail(Name="spam", S3BucketName="audit", KmsKeyId=key)
+    stranger.start_logging(Name="spam")
+    aws.clock.advance(minutes=6)
+    (log,) = s3.list_objects_v2(Bucket="audit")["Contents"]
+    assert s3.head_object(Bucket="audit", Key=log["Key"])["SSEKMSKeyId"] == key
+    ours = {"StringEquals": {"aws:SourceAccount": aws.account_id}}
+    kms.put_key_policy(KeyId=key, Policy=policy(owner, {**seal, "Condition": ours}))
+    stranger.describe_trails()  # something to deliver
+    aws.clock.advance(minutes=6)
+    assert s3.list_objects_v2(Bucket="audit")["KeyCount"] == 1
+    assert aws.trail.events("GenerateDataKey")[-1]["errorCode"] == "AccessDenied"
+
+
 def test_a_trail_with_a_bucket_delivers_log_files_to_it(
     aws: cloud.Cloud, kms: Any, key_id: str
 ) -> None:

@@ -408,6 +408,15 @@ def _root(scene: Scene) -> str:
     return scene.caller.account_root
 
 
+def _of_account(scene: Scene) -> str:
+    caller = scene.caller
+    return caller.spoken if caller.kind == "root" else f"{caller.spoken} of account {caller.account}"
+
+
+def _account_or_caller(scene: Scene) -> str:
+    return " or ".join(dict.fromkeys((_root(scene), _caller_arn(scene))))
+
+
 def _caller_arn(scene: Scene) -> str:
     return scene.caller.identity
 
@@ -560,8 +569,8 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
             )
             return (
                 f"Not allowed: {what} belongs to account {scene.resource_account}, and its {title} "
-                f"does not let {who} of account {caller.account} {_do(action)}; add an Allow for "
-                f"{_root(scene)} or {_caller_arn(scene)} to that {title}."
+                f"does not let {_of_account(scene)} {_do(action)}; add an Allow for "
+                f"{_account_or_caller(scene)} to that {title}."
                 + iam
                 + (_nearest_grant(scene) or _nearest(scene, _RESOURCE))
             )

@@ -215,7 +215,7 @@ def _check_transport(call: Call, sse: str) -> None:
 
 
 def _is_signature_4(call: Call) -> bool:
-    if call.http is None:
+    if call.http is None or call.caller.kind == "AWSService":
         return True
     for name, value in call.http.headers.items():
         if str(name).lower() == "authorization":
