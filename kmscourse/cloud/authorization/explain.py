@@ -354,12 +354,13 @@ _CLOSENESS = {"condition": 3, "resource": 2, "action": 1, "principal": 0, "": 0}
 def _nearest(scene: Scene, layer: Layer) -> str:
     """A hint at the Allow that came closest, if one came close.
 
-    Nearly every statement of an IAM policy is about the caller, so there the action must fit.
+    Nearly every statement of an IAM policy is about the caller, so there the action must fit. Of
+    two that come equally close, the one that names the caller is nearer than the account's.
     """
-    best, rank = None, 0 if layer is _RESOURCE else 1
+    best, rank = None, (0 if layer is _RESOURCE else 1, Match.DIRECT)
     for own, places in scene.plan.layers:
         for place in places if own is layer else ():
-            closeness = _CLOSENESS[scene.failed_on(place)]
+            closeness = (_CLOSENESS[scene.failed_on(place)], place.match)
             if closeness > rank and place.statement.effect == "Allow":
                 best, rank = place, closeness
     if best is None:
