@@ -30,6 +30,12 @@ from kmscourse import cloud, lab
 aws = cloud.start(seed="08-key-policies-lab")
 lab.begin("08-key-policies")
 
+
+def policy(*statements):
+    """A policy document, as JSON."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
 # %% [markdown]
 # ## 1 · Which document?
 #
@@ -77,7 +83,7 @@ def let_decrypt(iam, key_arn):
     iam.put_user_policy(
         UserName="pharmacist",
         PolicyName="decrypt-prescriptions",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        PolicyDocument=policy(statement),
     )
     # end solution
 
@@ -122,21 +128,14 @@ lab.check("lend")
 def share(kms, key_arn, insurer_iam):
     """Let the insurer's user claims-app encrypt with a key of the pharmacy: both halves."""
     # begin solution
-    policy = json.loads(kms.get_key_policy(KeyId=key_arn)["Policy"])
-    policy["Statement"].append(
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": "arn:aws:iam::222222222222:user/claims-app"},
-            "Action": "kms:Encrypt",
-            "Resource": "*",
-        }
-    )
-    kms.put_key_policy(KeyId=key_arn, Policy=json.dumps(policy))
-    statement = {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": key_arn}
+    claims_app = {"AWS": "arn:aws:iam::222222222222:user/claims-app"}
+    encrypt = {"Effect": "Allow", "Action": "kms:Encrypt"}
+    before = json.loads(kms.get_key_policy(KeyId=key_arn)["Policy"])["Statement"]
+    let_in = {**encrypt, "Principal": claims_app, "Resource": "*"}
+    kms.put_key_policy(KeyId=key_arn, Policy=policy(*before, let_in))
+    its_half = policy({**encrypt, "Resource": key_arn})
     insurer_iam.put_user_policy(
-        UserName="claims-app",
-        PolicyName="encrypt-claims",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        UserName="claims-app", PolicyName="encrypt-claims", PolicyDocument=its_half
     )
     # end solution
 
@@ -213,36 +212,37 @@ lab.check("deputy")
 
 
 # %%
+def statement(sid, effect, actions, resource="*", **more):
+    return {"Sid": sid, "Effect": effect, "Action": actions, "Resource": resource, **more}
+
+
+def hurried_key_policy(pharmacy, insurer):
+    here = f"arn:aws:iam::{pharmacy}"
+    keeper = {"AWS": f"{here}:user/key-keeper"}
+    both = {"AWS": [f"{here}:role/pharmacist", f"{here}:user/robot"]}
+    claims = {"AWS": f"arn:aws:iam::{insurer}:user/claims-app"}
+    look_after = ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
+    return [
+        statement("LookAfter", "Allow", look_after, Principal=keeper),
+        statement("Use", "Allow", ["kms:Encrypt", "kms:Decrypt"], Principal=both),
+        statement("Insurer", "Allow", ["kms:Decrypt"], Principal=claims),
+    ]
+
+
+# %%
 def hurried(key, pharmacy, insurer):
     """The six documents. `key` is the key's ARN; the others are account ids."""
-    here, there = f"arn:aws:iam::{pharmacy}", f"arn:aws:iam::{insurer}"
-    keeper = {"AWS": f"{here}:user/key-keeper"}
-    users = {"AWS": [f"{here}:role/pharmacist", f"{here}:user/robot"]}
-    claims = {"AWS": f"{there}:user/claims-app"}
-    look_after = ["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
-    use = ["kms:Encrypt", "kms:Decrypt"]
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "us-east-2"}}
+    their_key = key.replace(pharmacy, insurer)
+    write = statement("Write", "Allow", ["kms:Encrypt"])
     return {
-        "key policy": [
-            statement("LookAfter", "Allow", look_after, Principal=keeper),
-            statement("Use", "Allow", use, Principal=users),
-            statement("Insurer", "Allow", ["kms:Decrypt"], Principal=claims),
-        ],
+        "key policy": hurried_key_policy(pharmacy, insurer),
         "SCP": [statement("KeysStay", "Deny", ["kms:ScheduleKeyDeletion", "kms:Decrypt"])],
         "pharmacist": [statement("Read", "Allow", ["kms:Decrypt"])],
         "boundary of pharmacist": [statement("Edge", "Allow", ["s3:*", "kms:Encrypt"])],
-        "robot": [
-            statement("Write", "Allow", ["kms:Encrypt"]),
-            statement("Region", "Deny", ["kms:*"], Condition=elsewhere),
-        ],
-        "claims-app": [
-            statement("Write", "Allow", ["kms:Encrypt"], key.replace(pharmacy, insurer)),
-        ],
+        "robot": [write, statement("Region", "Deny", ["kms:*"], Condition=elsewhere)],
+        "claims-app": [statement("Write", "Allow", ["kms:Encrypt"], their_key)],
     }
-
-
-def statement(sid, effect, actions, resource="*", **more):
-    return {"Sid": sid, "Effect": effect, "Action": actions, "Resource": resource, **more}
 
 
 # %% [markdown]
@@ -255,20 +255,16 @@ def statement(sid, effect, actions, resource="*", **more):
 def repair(documents, key, pharmacy, insurer):
     """The six documents, repaired with the fewest permissions."""
     # begin solution
-    here = f"arn:aws:iam::{pharmacy}"
     look_after, use, claims = documents["key policy"]
-    robots_use = statement(
-        "Robot", "Allow", ["kms:Encrypt"], Principal={"AWS": f"{here}:user/robot"}
-    )
-    use["Principal"] = {"AWS": f"{here}:role/pharmacist"}
-    claims["Action"] = ["kms:Encrypt"]
-    documents["key policy"] = [look_after, use, robots_use, claims]
+    pharmacist, robot = ({"AWS": arn} for arn in use["Principal"]["AWS"])
+    use["Principal"], claims["Action"] = pharmacist, ["kms:Encrypt"]
+    write = statement("Robot", "Allow", ["kms:Encrypt"], Principal=robot)
+    documents["key policy"] = [look_after, use, write, claims]
     documents["SCP"][0]["Action"] = ["kms:ScheduleKeyDeletion"]
-    documents["pharmacist"][0]["Resource"] = key
     documents["boundary of pharmacist"][0]["Action"].append("kms:Decrypt")
-    in_region = {"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}
-    documents["robot"][1]["Condition"] = in_region
-    documents["claims-app"][0]["Resource"] = key
+    here_only = {"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}
+    documents["robot"][1]["Condition"] = here_only
+    documents["pharmacist"][0]["Resource"] = documents["claims-app"][0]["Resource"] = key
     return documents
     # end solution
 
