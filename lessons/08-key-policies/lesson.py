@@ -144,7 +144,7 @@ decision = refusal(admin.decrypt, CiphertextBlob=stolen)
 decision.because
 
 # %% [markdown]
-# Open the key policy below and read why each statement did not fit. Then press **Add a statement** there, and watch the
+# Open the key policy below and read why each statement did not fit. Then press *Add a statement* there, and watch the
 # verdict turn. Nothing in the simulated AWS changes: the view asks *what if*.
 
 # %% shows="08.which-document"
@@ -307,7 +307,7 @@ decision.because
 views.DecisionView(decision, title="The tablet and the wrong patient")
 
 # %% [markdown]
-# In the morning the tablet gives its permission back: it **retires** the grant. Two parties can do that: the *retiring principal*
+# In the morning the tablet gives its permission back: it *retires* the grant. Two parties can do that: the *retiring principal*
 # that CreateGrant named, or the grantee, if the grant contains `RetireGrant`. (The root user of the account can, too.)
 
 # %%
@@ -317,7 +317,7 @@ for each in kms.list_grants(**to_the_tablet)["Grants"]:
 refusal(tablet.decrypt, **note_4711).because
 
 # %% [markdown]
-# Nobody is asked when a key administrator takes a grant away: **RevokeGrant**. The permission for it, `kms:RevokeGrant`,
+# Nobody is asked when a key administrator takes a grant away: `RevokeGrant`. The permission for it, `kms:RevokeGrant`,
 # stands in `LookAfter`.
 
 # %%

@@ -411,7 +411,9 @@ def _root(scene: Scene) -> str:
 
 def _of_account(scene: Scene) -> str:
     caller = scene.caller
-    return caller.spoken if caller.kind == "root" else f"{caller.spoken} of account {caller.account}"
+    return (
+        caller.spoken if caller.kind == "root" else f"{caller.spoken} of account {caller.account}"
+    )
 
 
 def _account_or_caller(scene: Scene) -> str:
