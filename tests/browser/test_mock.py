@@ -187,6 +187,7 @@ def test_a_proof_is_played_option_by_option(page: Page, desk_of: ExamDesk) -> No
     exam._prove = prove
     trouble = open_quiz(page, exam)
     page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Question 1 of 1")).to_be_visible()
     expect(page.get_by_role("button", name="Prove it")).to_have_count(0)
     exam._from_browser(None, {"do": "prove", "id": question.id}, None)
     assert exam._proofs == {}  # it would give the answer away
