@@ -36,12 +36,6 @@ CLUSTER = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_images_of_amazon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's thousand images are not needed here, and take their time."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-
-
 @pytest.fixture
 def rds(aws: cloud.Cloud) -> Any:
     """The learner's plain RDS client."""
@@ -329,6 +323,17 @@ def test_a_snapshot_gets_into_another_account_in_five_steps(
         assert LEFT_OUT[without] is None
         assert recorded(aws, "restored", account=TARGET) == FOUND
         assert aws.stored("rds", "restored", account=TARGET).key_arn == own
+
+
+def test_an_account_that_is_added_again_is_listed_once(rds: Any) -> None:
+    """botocore, ModifyDBSnapshotAttribute: the values are a list of accounts, each once."""
+    rds.create_db_instance(DBInstanceIdentifier="clinic", **INSTANCE)
+    rds.create_db_snapshot(DBInstanceIdentifier="clinic", DBSnapshotIdentifier="monday")
+    share = {"DBSnapshotIdentifier": "monday", "AttributeName": "restore"}
+    for accounts in ([TARGET], ["333333333333"], [TARGET]):
+        told = rds.modify_db_snapshot_attribute(**share, ValuesToAdd=accounts)
+    (restore,) = told["DBSnapshotAttributesResult"]["DBSnapshotAttributes"]
+    assert sorted(restore["AttributeValues"]) == [TARGET, "333333333333"]
 
 
 def test_an_unencrypted_snapshot_is_restored_by_whom_it_was_shared_with(

@@ -430,6 +430,10 @@ class RDS:
                     kinds.invalid_state,
                     "Snapshots encrypted with the default encryption key can't be shared.",
                 )
+        snapshot = kinds.of(call.account, call.region).get(name)
+        if snapshot is not None:  # moto would list an account twice that is added again
+            shared = snapshot.attributes["restore"]
+            snapshot.attributes["restore"] = [each for each in shared if each not in adds]
         return ask_moto()
 
     def _restore_instance(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Response:
