@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import moto.core.utils
+import moto.settings
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
@@ -77,9 +78,14 @@ class MotoDoor:
 
         URLLib3Session.send = send_here
         moto.core.utils.datetime = _datetime_by(self._now)
+        # A thousand images of Amazon's in each account would take half a second of whoever first
+        # uses EC2 there, and, as an environment variable decides about them, change the seeded ids.
+        self._loads_images = moto.settings.ec2_load_default_amis
+        moto.settings.ec2_load_default_amis = lambda: False
 
     def close(self) -> None:
         """Leave it as it was found."""
+        moto.settings.ec2_load_default_amis = self._loads_images
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
         botocore_stubber.process_request = self._before

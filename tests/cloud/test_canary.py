@@ -27,6 +27,7 @@ NAMES = [
     ("moto.core.serialize", "SerializationContext"),
     ("moto.core.errors", "ErrorShape"),
     ("moto.moto_api._internal", "mock_random"),
+    ("moto.settings", "ec2_load_default_amis"),
     ("moto.iam.models", "iam_backends"),
     ("moto.sts.models", "sts_backends"),
     ("moto.s3.models", "s3_backends"),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import boto3
+import pytest
 
 from kmscourse import cloud
 
@@ -55,6 +56,16 @@ def test_without_a_seed_and_with_another_seed_they_differ() -> None:
         with cloud.running(seed=seed):
             made.append(boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
     assert len(set(made)) == 4
+
+
+def test_no_variable_of_motos_changes_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = set()
+    for load in ("true", "false"):
+        monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", load)
+        with cloud.running(seed="images"):
+            ec2 = boto3.client("ec2")
+            made.add(ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"])
+    assert len(made) == 1
 
 
 def test_the_learners_own_randomness_is_never_seeded() -> None:

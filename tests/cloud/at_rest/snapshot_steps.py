@@ -7,7 +7,6 @@ this file, and `test_ebs.py` compares it with what happens now.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,6 @@ def _words(operation: str, error: ClientError) -> str:
 
 def table() -> str:
     """The table, in Markdown, of what happens now."""
-    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     lines = ["| Left out | Instead | What comes of it |", "|---|---|---|"]
     with cloud.running(seed="snapshot steps") as aws:
         accounts = Accounts(aws)

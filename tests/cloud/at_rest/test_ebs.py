@@ -20,12 +20,6 @@ from tests.cloud.conftest import code_of, message_of
 ZONE = "us-east-1a"
 
 
-@pytest.fixture(autouse=True)
-def _no_images_of_amazon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's thousand images are not needed here, and take their time."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-
-
 @pytest.fixture
 def ec2(aws: cloud.Cloud) -> Any:
     """The learner's plain EC2 client."""

@@ -374,3 +374,30 @@ def mfa(w: World) -> bool:
 )
 def verified(w: World) -> bool:
     return False
+
+
+# Amazon EC2
+
+
+@behaviour(
+    "Amazon EC2",
+    "A snapshot under the AWS managed key cannot be shared: OperationNotPermitted",
+    "Amazon EBS User Guide, Share a snapshot",
+)
+def ebs_managed_key(w: World) -> bool:
+    ec2 = w.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, Encrypted=True)["VolumeId"]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    share = {"OperationType": "add", "UserIds": ["222222222222"]}
+    shared = code(ec2.modify_snapshot_attribute, SnapshotId=snapshot, **share)
+    return shared == "OperationNotPermitted"
+
+
+@behaviour(
+    "Amazon EC2",
+    "DescribeImages lists the images that Amazon publishes",
+    "botocore ec2 DescribeImages, Owners",
+    "None is listed. Any image id that nobody here has made starts an empty server.",
+)
+def images_of_amazon(w: World) -> bool:
+    return bool(w.client("ec2").describe_images(Owners=["amazon"])["Images"])
