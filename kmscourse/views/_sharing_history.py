@@ -84,7 +84,7 @@ class Sharing:
     """What has become of one volume's snapshot, between the account that has it and another.
 
     Args:
-        volume: the volume whose newest snapshot is shared.
+        volume: the volume whose newest snapshot, or its owner's copy of that, is shared.
         target: the account it is shared with.
 
     Raises:
@@ -124,16 +124,20 @@ class Sharing:
     # --- the owner ------------------------------------------------------------------------------
 
     def _newest_snapshot(self) -> str | None:
+        """The newest snapshot of the volume, or what its owner has copied that to."""
         found = None
         for record in self._events("CreateSnapshot", self.owner):
             if record["requestParameters"].get("volumeId") == self.volume and _worked(record):
                 found = record["responseElements"]["snapshotId"]
+        for record in self._events("CopySnapshot", self.owner):
+            if found and record["requestParameters"]["sourceSnapshotId"] == found:
+                found = _made(record) or found
         return found
 
     def _of_snapshot(self, disk: StoredDisk | None) -> Step:
         if disk is None:
             return Step(1, OPEN, "There is no snapshot of the volume yet.")
-        calls = tuple(_answered(self._events("CreateSnapshot", self.owner), "snapshotId", disk.id))
+        calls = tuple(_answered(self._events(None, self.owner), "snapshotId", disk.id))
         state, says = DONE, "The snapshot is encrypted under a customer managed key."
         if disk.key_arn is None:
             state, says = PARTLY, "The snapshot is not encrypted: whoever gets it can read it."
@@ -337,6 +341,12 @@ class Sharing:
 
 def _worked(record: Record) -> bool:
     return not record.get("errorCode")
+
+
+def _made(record: Record) -> str | None:
+    """The snapshot that a call made, or None."""
+    answer = record.get("responseElements") or {}
+    return answer.get("snapshotId")
 
 
 def _answered(records: Any, name: str, value: str) -> Iterator[Record]:

@@ -31,7 +31,7 @@ class SharingSteps(View):
 
     Args:
         aws: the simulated AWS.
-        volume: the volume whose newest snapshot is shared.
+        volume: the volume whose newest snapshot, or its owner's copy of that, is shared.
         target: the account that it is shared with.
         title: the heading.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -25,8 +24,6 @@ from tests.cloud.at_rest.snapshot_steps import (
     written_volume,
 )
 from tests.views.test_envelope import colours, contrast
-
-os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 
 class Scene:
@@ -133,6 +130,17 @@ def test_an_aws_managed_key_is_the_end_of_the_way(accounts: Accounts) -> None:
     assert scene.says(3) == (
         "OperationNotPermitted: Encrypted snapshots with EBS default key cannot be shared"
     )
+
+
+def test_a_copy_of_the_owners_own_under_another_key_takes_its_place(accounts: Accounts) -> None:
+    scene = Scene(accounts, customers=False)
+    first = scene.snapshot()
+    scene.source = scene.ec2.copy_snapshot(
+        SourceSnapshotId=first, SourceRegion="us-east-1", Encrypted=True, KmsKeyId=scene.key
+    )["SnapshotId"]
+    scene.share()
+    assert scene.states == ["done", "open", "done", "open", "open"]
+    assert dict(scene.view.sharing.steps[0].owner)["Snapshot"] == scene.source
 
 
 def test_without_a_copy_the_owner_stays_in_the_way(scene: Scene) -> None:

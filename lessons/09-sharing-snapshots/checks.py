@@ -1,0 +1,621 @@
+"""The tasks of lab 09: what each asks, how it is checked, and what helps."""
+
+import json
+import os
+
+import boto3
+from botocore.exceptions import ClientError
+
+from kmscourse.lab import Wrong, task
+
+REGION = "us-east-1"
+
+
+def _secret():
+    return f"patient {os.urandom(6).hex()}: archive".encode()
+
+
+def _attach(ec2, volume):
+    made = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1)
+    server = made["Instances"][0]["InstanceId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=server, Device="/dev/sdf")
+
+
+def _snapshot(aws, secret, **how):
+    """A snapshot of the clinic's with something on it."""
+    ec2 = boto3.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1, **how)["VolumeId"]
+    _attach(ec2, volume)
+    aws.disk(volume).write(0, secret)
+    return ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+
+
+def _key(work, *actions):
+    """A key of the clinic's that the vault may use for these, or as the lab's policy has it."""
+    policy = json.loads(work.value("policy"))
+    if actions:
+        policy["Statement"][1]["Action"] = list(actions)
+    made = boto3.client("kms").create_key(Policy=json.dumps(policy))
+    return made["KeyMetadata"]["Arn"]
+
+
+def _shared(work, secret, key):
+    """A snapshot of the clinic's under a key, shared with the vault."""
+    source = _snapshot(work.value("aws"), secret, Encrypted=True, KmsKeyId=key)
+    boto3.client("ec2").modify_snapshot_attribute(
+        SnapshotId=source, OperationType="add", UserIds=[work.value("VAULT")]
+    )
+    return source
+
+
+def _copied(ec2, source, key):
+    """Another account's copy of a snapshot, as DescribeSnapshots shows it."""
+    made = ec2.copy_snapshot(
+        SourceSnapshotId=source, SourceRegion=REGION, Encrypted=True, KmsKeyId=key
+    )
+    return ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"][0]
+
+
+def _content(aws, ec2, snapshot, length):
+    """What lies on a snapshot, read by a server of the account that may use it; None if not."""
+    volume = ec2.create_volume(AvailabilityZone=f"{REGION}a", SnapshotId=snapshot)["VolumeId"]
+    try:
+        _attach(ec2, volume)
+    except ClientError:
+        return None
+    return aws.disk(volume).read(0, length)
+
+
+def _refused(call, **parameters):
+    """Whether policies refuse a call."""
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return error.response["Error"]["Code"] == "AccessDeniedException"
+    return False
+
+
+_POLICY = """def backup_key_policy(clinic, vault):
+    def allow(account, actions, **more):
+        return {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+                "Action": actions, "Resource": "*", **more}
+    use = ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    aws_only = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return {"Version": "2012-10-17", "Statement": [allow(clinic, "kms:*"), allow(vault, use),
+            allow(vault, "kms:CreateGrant", Condition=aws_only)]}"""
+
+
+@task(
+    "policy",
+    practises="09.key-policy",
+    minutes=4,
+    asks="`backup_key_policy(clinic, vault)`: a key policy, as a dictionary",
+    hints=[
+        "Who must still be able to change this policy, and which call must not work for the vault's "
+        "people themselves, only for EC2 on their behalf?",
+        'Three statements. The condition of the third is {"Bool": {"kms:GrantIsForAWSResource": "true"}}.',
+        'The third: {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{vault}:root"}, "Action": '
+        '"kms:CreateGrant", "Resource": "*", "Condition": {"Bool": {"kms:GrantIsForAWSResource": '
+        '"true"}}}. The second has the other four actions and no condition.',
+    ],
+    why="The vault can copy, and nothing more. Without the condition its people could hand the key on "
+    "to anyone, by a grant.",
+    wrong=[
+        Wrong(
+            _POLICY.replace(", Condition=aws_only", ""),
+            says="hand the key on by a grant of their own",
+        ),
+        Wrong(
+            _POLICY.replace("allow(vault, use)", 'allow(vault, "kms:*")'),
+            says="do more with the key than a copy needs",
+        ),
+        Wrong(
+            _POLICY.replace("allow(vault, use),", "allow(vault, use)]}").partition("]}")[0] + "]}",
+            says="may not make a grant for EC2",
+        ),
+        Wrong(
+            _POLICY.replace('"kms:DescribeKey", ', ""),
+            says="still lacks DescribeKey",
+        ),
+        Wrong(
+            _POLICY.replace('allow(clinic, "kms:*"), ', ""),
+            says="KMS does not accept this policy",
+        ),
+        Wrong(
+            _POLICY.replace("arn:aws:iam::{account}:root", "arn:aws:iam::{clinic}:root"),
+            says="does not let the vault use the key at all",
+        ),
+    ],
+    also_right=[
+        """def backup_key_policy(clinic, vault):
+    use = "kms:DescribeKey kms:Decrypt kms:GenerateDataKey* kms:ReEncryptFrom kms:ReEncryptTo".split()
+    return {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": clinic}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": vault}, "Action": use, "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": vault}, "Action": ["kms:CreateGrant"],
+         "Resource": "*", "Condition": {"BoolIfExists": {"kms:GrantIsForAWSResource": True}}}]}"""
+    ],
+)
+def policy(work):
+    aws, vault = work.value("aws"), work.value("vault")
+    clinic, account = aws.account_id, work.value("VAULT")
+    written = work.call(work.function("backup_key_policy", returns=dict), clinic, account)
+    kms, theirs = boto3.client("kms"), vault.client("kms")
+    try:
+        key = kms.create_key(Policy=json.dumps(written))["KeyMetadata"]["Arn"]
+    except (ClientError, TypeError) as error:
+        said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
+        work.fail(f"KMS does not accept this policy. It says: {said}")
+    calls = {
+        "DescribeKey": (theirs.describe_key, {"KeyId": key}),
+        "GenerateDataKey*": (theirs.generate_data_key, {"KeyId": key, "KeySpec": "AES_256"}),
+        "Decrypt": (
+            theirs.decrypt,
+            {"CiphertextBlob": kms.encrypt(KeyId=key, Plaintext=b"4711")["CiphertextBlob"]},
+        ),
+    }
+    lacks = [name for name, (call, asked) in calls.items() if _refused(call, **asked)]
+    work.expect(len(lacks) < len(calls), "This policy does not let the vault use the key at all.")
+    work.expect(not lacks, f"The vault still lacks {', '.join(lacks)}.")
+    blob = calls["Decrypt"][1]["CiphertextBlob"]
+    work.expect(
+        not _refused(theirs.re_encrypt, CiphertextBlob=blob, DestinationKeyId=key),
+        "The vault still lacks ReEncrypt*.",
+    )
+    copy = _copied(vault.client("ec2"), _shared(work, _secret(), key), work.value("vault_key"))
+    work.expect(
+        copy["State"] == "completed",
+        "The vault may not make a grant for EC2, so its copy fails: kms:CreateGrant, under the "
+        "condition.",
+    )
+    work.expect(
+        _refused(theirs.encrypt, KeyId=key, Plaintext=b"4711")
+        and _refused(theirs.list_grants, KeyId=key),
+        "The vault's people can do more with the key than a copy needs. Name only what it needs.",
+    )
+    grant = {"KeyId": key, "GranteePrincipal": f"arn:aws:iam::{account}:root"}
+    work.expect(
+        _refused(theirs.create_grant, **grant, Operations=["Decrypt"]),
+        "The vault's people can hand the key on by a grant of their own. A condition lets only AWS "
+        "services make them.",
+    )
+    work.expect(
+        not _refused(kms.put_key_policy, KeyId=key, Policy=json.dumps(written)),
+        "The clinic can no longer change this policy.",
+    )
+
+
+_SHARE = """def share_snapshot(ec2, snapshot_id, key, target):
+    shared = ec2.copy_snapshot(SourceSnapshotId=snapshot_id, SourceRegion="us-east-1",
+                               Encrypted=True, KmsKeyId=key)["SnapshotId"]
+    ec2.modify_snapshot_attribute(SnapshotId=shared, OperationType="add", UserIds=[target])
+    return shared"""
+
+
+@task(
+    "share",
+    practises=["09.share", "09.own-key", "09.not-aws-managed"],
+    minutes=3,
+    asks="`share_snapshot(ec2, snapshot_id, key, target)`: the id of the snapshot that is shared",
+    hints=[
+        "What lies under the AWS managed key cannot be shared. What could be shared in its place?",
+        "copy_snapshot may name another key. Then modify_snapshot_attribute, of the copy.",
+        "shared = ec2.copy_snapshot(SourceSnapshotId=snapshot_id, SourceRegion='us-east-1', "
+        "Encrypted=True, KmsKeyId=key)['SnapshotId'], then ec2.modify_snapshot_attribute("
+        "SnapshotId=shared, OperationType='add', UserIds=[target])",
+    ],
+    why="A copy may change the key, and this is how data leave the AWS managed key. Under your own key "
+    "you decide who may use it.",
+    wrong=[
+        Wrong(
+            "def share_snapshot(ec2, snapshot_id, key, target):\n"
+            "    ec2.modify_snapshot_attribute(SnapshotId=snapshot_id, OperationType='add',\n"
+            "                                  UserIds=[target])\n"
+            "    return snapshot_id",
+            says="OperationNotPermitted",
+        ),
+        Wrong(
+            _SHARE.replace(
+                '    ec2.modify_snapshot_attribute(SnapshotId=shared, OperationType="add", UserIds=[target])\n',
+                "",
+            ),
+            says="is not shared with",
+        ),
+        Wrong(
+            _SHARE.replace("return shared", "return snapshot_id"),
+            says="is not under the key that was passed",
+        ),
+        Wrong(
+            _SHARE.replace(", KmsKeyId=key)", ")").replace(
+                "    ec2.modify", "    if False: ec2.modify"
+            ),
+            says="does not say under which key",
+        ),
+    ],
+    also_right=[
+        """def share_snapshot(ec2, snapshot_id, key, target):
+    found = ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]
+    if found.get("KmsKeyId") != key:
+        snapshot_id = ec2.copy_snapshot(SourceSnapshotId=snapshot_id, Encrypted=True,
+            SourceRegion="us-east-1", KmsKeyId=key)["SnapshotId"]
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot_id, Attribute="createVolumePermission",
+        CreateVolumePermission={"Add": [{"UserId": target}]})
+    return snapshot_id"""
+    ],
+)
+def share(work):
+    aws, target, key = work.value("aws"), work.value("VAULT"), work.value("backup_key")
+    ec2, share_snapshot = boto3.client("ec2"), work.function("share_snapshot", returns=str)
+    for how in ({}, {"KmsKeyId": key}):
+        secret = _secret()
+        source = _snapshot(aws, secret, Encrypted=True, **how)
+        shared = work.call(share_snapshot, boto3.client("ec2"), source, key, target)
+        with work.or_say("Return the id of a snapshot."):
+            found = ec2.describe_snapshots(SnapshotIds=[shared])["Snapshots"][0]
+        default = boto3.client("kms").describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["Arn"]
+        work.expect(
+            found.get("KmsKeyId") != default or shared == source,
+            "The copy is under the AWS managed key again: the request does not say under which key.",
+        )
+        work.expect(
+            found.get("KmsKeyId") == key,
+            "The snapshot that you return is not under the key that was passed.",
+        )
+        permitted = ec2.describe_snapshot_attribute(
+            SnapshotId=shared, Attribute="createVolumePermission"
+        )["CreateVolumePermissions"]
+        work.expect(
+            {"UserId": target} in permitted,
+            "The snapshot that you return is not shared with the target account.",
+        )
+        work.expect(
+            len(permitted) == 1, "The snapshot is shared with more than the target account."
+        )
+        with work.or_say("The target account cannot read what was shared."):
+            copy = _copied(work.value("vault").client("ec2"), shared, work.value("vault_key"))
+            assert copy["State"] == "completed"
+            got = _content(aws, work.value("vault").client("ec2"), copy["SnapshotId"], len(secret))
+        work.expect(got == secret, "The content of the shared snapshot is another.")
+
+
+_COPY = """def take_over(ec2, snapshot_id, key):
+    copy = ec2.copy_snapshot(SourceSnapshotId=snapshot_id, SourceRegion="us-east-1",
+                             Encrypted=True, KmsKeyId=key)["SnapshotId"]
+    found = ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"][0]
+    if found["State"] == "error":
+        raise RuntimeError(found["StateMessage"])
+    return copy"""
+
+
+@task(
+    "copy",
+    practises="09.copy-under-own-key",
+    minutes=4,
+    asks="`take_over(ec2, snapshot_id, key)`: the id of a completed copy",
+    hints=[
+        "CopySnapshot answers before the copy is done. Where does it say how it ended?",
+        "copy_snapshot with the vault's key, then describe_snapshots: State is completed or error, and "
+        "StateMessage says why.",
+        'found = ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"][0]; if found["State"] == '
+        '"error": raise RuntimeError(found["StateMessage"])',
+    ],
+    why="A backup job that does not look at the state reports success every night, and finds out in "
+    "the fire.",
+    wrong=[
+        Wrong(
+            "def take_over(ec2, snapshot_id, key):\n"
+            '    return ec2.copy_snapshot(SourceSnapshotId=snapshot_id, SourceRegion="us-east-1",\n'
+            '                             Encrypted=True, KmsKeyId=key)["SnapshotId"]',
+            says="the copy had failed, and your function returned an id",
+        ),
+        Wrong(
+            _COPY.replace("KmsKeyId=key", 'KmsKeyId="alias/aws/ebs"'),
+            says="is not under the key of the vault",
+        ),
+        Wrong(
+            "def take_over(ec2, snapshot_id, key):\n    return snapshot_id",
+            says="still the clinic's",
+        ),
+        Wrong(
+            _COPY.replace('raise RuntimeError(found["StateMessage"])', "return None"),
+            says="returned None",
+        ),
+    ],
+    also_right=[
+        """def take_over(ec2, snapshot_id, key):
+    asked = dict(SourceSnapshotId=snapshot_id, SourceRegion="us-east-1", KmsKeyId=key)
+    copy = ec2.copy_snapshot(**asked, Encrypted=True)["SnapshotId"]
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[copy])
+    return copy"""
+    ],
+)
+def copy_(work):
+    aws, vault, own = work.value("aws"), work.value("vault"), work.value("vault_key")
+    ec2, take_over, secret = vault.client("ec2"), work.function("take_over"), _secret()
+    key = _key(work)
+    source = _shared(work, secret, key)
+    copy = work.call(take_over, ec2, source, own)
+    work.expect(copy != source, "This is the shared snapshot itself: it is still the clinic's.")
+    with work.or_say("Return the id of the copy."):
+        found = ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"][0]
+    work.expect(
+        found["OwnerId"] == work.value("VAULT") and found["State"] == "completed",
+        "This is no completed snapshot of the vault's.",
+    )
+    work.expect(found["KmsKeyId"] == own, "The copy is not under the key of the vault.")
+    boto3.client("kms").disable_key(KeyId=key)
+    work.expect(
+        _content(aws, ec2, copy, len(secret)) == secret,
+        "The clinic disabled its key, and the copy could not be used.",
+    )
+    for name, failing in (
+        ("key could not be used", _shared(work, _secret(), _key(work, "kms:DescribeKey"))),
+        ("snapshot was not shared", _snapshot(aws, _secret(), Encrypted=True)),
+    ):
+        gave = work.value("take_over")
+        try:
+            returned = gave(ec2, failing, own)
+        except Exception:
+            continue
+        work.expect(
+            returned is not None,
+            f"Where the {name}, your function returned None. The job goes on as if all were well: "
+            "raise an error.",
+        )
+        work.fail(
+            f"Where the {name}, the copy had failed, and your function returned an id. Look at the "
+            "state of the copy."
+        )
+
+
+_DRILL = """def volume_from(ec2, snapshot_id, zone):
+    made = ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot_id)["VolumeId"]
+    ec2.describe_volumes(VolumeIds=[made])
+    return made"""
+
+
+@task(
+    "drill",
+    practises="09.create-volume",
+    minutes=2,
+    asks="`volume_from(ec2, snapshot_id, zone)`: the id of a volume that is there",
+    hints=[
+        "CreateVolume says `creating`. What says that the volume came to be?",
+        "Look the volume up after you made it: describe_volumes raises where it is gone.",
+        'made = ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot_id)["VolumeId"]; '
+        "ec2.describe_volumes(VolumeIds=[made]); return made",
+    ],
+    why="A volume whose key cannot be used vanishes without a word. A drill that does not look proves "
+    "nothing.",
+    wrong=[
+        Wrong(
+            "def volume_from(ec2, snapshot_id, zone):\n"
+            "    return ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot_id)['VolumeId']",
+            says="an id of a volume that does not exist",
+        ),
+        Wrong(
+            _DRILL.replace("SnapshotId=snapshot_id", "Size=1"),
+            says="There is nothing on the volume",
+        ),
+        Wrong(
+            _DRILL.replace("AvailabilityZone=zone", 'AvailabilityZone="us-east-1b"'),
+            says="in the zone",
+        ),
+    ],
+    also_right=[
+        """def volume_from(ec2, snapshot_id, zone):
+    made = ec2.create_volume(SnapshotId=snapshot_id, AvailabilityZone=zone)
+    ec2.get_waiter("volume_available").wait(VolumeIds=[made["VolumeId"]])
+    return made["VolumeId"]"""
+    ],
+)
+def drill(work):
+    aws, ec2 = work.value("aws"), work.value("vault").client("ec2")
+    kms, secret = work.value("vault").client("kms"), _secret()
+    volume_from = work.function("volume_from", returns=str)
+    own = kms.create_key()["KeyMetadata"]["Arn"]
+    copy = _copied(ec2, _shared(work, secret, _key(work)), own)["SnapshotId"]
+    made = work.call(volume_from, ec2, copy, f"{REGION}a")
+    with work.or_say("Return the id of the volume."):
+        found = ec2.describe_volumes(VolumeIds=[made])["Volumes"][0]
+    work.expect(
+        found["AvailabilityZone"] == f"{REGION}a",
+        "The volume is not in the zone that was asked for.",
+    )
+    _attach(ec2, made)
+    work.expect(
+        aws.disk(made).read(0, len(secret)) == secret,
+        "There is nothing on the volume: it was not made from the snapshot.",
+    )
+    kms.disable_key(KeyId=own)
+    work.refuses(
+        volume_from,
+        ec2,
+        copy,
+        f"{REGION}a",
+        says="The vault's key was disabled, and your function returned an id of a volume that does "
+        "not exist.",
+    )
+
+
+_DATABASE = """def take_over_database(rds, snapshot_arn, key):
+    name = snapshot_arn.split(":")[-1]
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier=snapshot_arn, KmsKeyId=key,
+                         TargetDBSnapshotIdentifier=name + "-copy")
+    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name + "-db",
+                                             DBSnapshotIdentifier=name + "-copy")
+    return name + "-db\""""
+
+
+@task(
+    "database",
+    practises="09.rds-and-images",
+    minutes=3,
+    asks="`take_over_database(rds, snapshot_arn, key)`: the identifier of the new instance",
+    hints=[
+        "RDS does not restore an encrypted snapshot that is only shared. What comes first?",
+        "copy_db_snapshot, with the ARN as the source and with KmsKeyId; then restore from the copy.",
+        "rds.copy_db_snapshot(SourceDBSnapshotIdentifier=snapshot_arn, TargetDBSnapshotIdentifier="
+        "'copy-1', KmsKeyId=key), then rds.restore_db_instance_from_db_snapshot",
+    ],
+    why="The same five steps under other names, and RDS insists on the fourth.",
+    wrong=[
+        Wrong(
+            "def take_over_database(rds, snapshot_arn, key):\n"
+            "    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier='x',\n"
+            "                                             DBSnapshotIdentifier=snapshot_arn)\n"
+            "    return 'x'",
+            says="InvalidDBSnapshotState",
+        ),
+        Wrong(_DATABASE.replace(", KmsKeyId=key", ""), says="Must specify a KMS key"),
+        Wrong(
+            _DATABASE.replace("KmsKeyId=key", 'KmsKeyId="alias/aws/rds"'),
+            says="is not under the key of the vault",
+        ),
+        Wrong(
+            _DATABASE.replace('return name + "-db"', 'return name + "-copy"'),
+            says="no instance called",
+        ),
+    ],
+    also_right=[
+        """def take_over_database(rds, snapshot_arn, key):
+    target = "ours-" + snapshot_arn.rsplit(":", 1)[1]
+    copy = rds.copy_db_snapshot(SourceDBSnapshotIdentifier=snapshot_arn, KmsKeyId=key,
+                                TargetDBSnapshotIdentifier=target)["DBSnapshot"]
+    return rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier=target,
+        DBSnapshotIdentifier=copy["DBSnapshotIdentifier"])["DBInstance"]["DBInstanceIdentifier"]"""
+    ],
+)
+def database(work):
+    aws, account, secret = work.value("aws"), work.value("VAULT"), _secret().decode()
+    key, rds, name = _key(work), boto3.client("rds"), f"nightly-{os.urandom(6).hex()}"
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        DBInstanceClass="db.t3.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="clinic",
+        MasterUserPassword=os.urandom(16).hex(),
+        StorageEncrypted=True,
+        KmsKeyId=key,
+    )
+    session = aws.database(name, account=aws.account_id)
+    session.execute("CREATE TABLE patients (id TEXT)")
+    session.execute("INSERT INTO patients VALUES (?)", (secret,))
+    session.commit()
+    made = rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=name)
+    rds.modify_db_snapshot_attribute(
+        DBSnapshotIdentifier=name, AttributeName="restore", ValuesToAdd=[account]
+    )
+    theirs, arn = work.value("vault").client("rds"), made["DBSnapshot"]["DBSnapshotArn"]
+    take_over_database = work.function("take_over_database", returns=str)
+    new = work.call(take_over_database, theirs, arn, work.value("vault_key"))
+    try:
+        found = theirs.describe_db_instances(DBInstanceIdentifier=new)["DBInstances"][0]
+    except ClientError:
+        work.fail(f"The vault has no instance called {new}. Return the identifier of the new one.")
+    work.expect(
+        found.get("KmsKeyId") == work.value("vault_key"),
+        "The new instance is not under the key of the vault.",
+    )
+    boto3.client("kms").disable_key(KeyId=key)
+    with work.or_say("The clinic disabled its key, and the new instance could not be used."):
+        rows = aws.database(new, account=account).execute("SELECT id FROM patients").fetchall()
+    work.expect(rows == [(secret,)], "The rows of the new instance are not those of the snapshot.")
+
+
+_MISSING = """def missing_step(ec2, kms, snapshot_id, target):
+    found = ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]
+    key = found.get("KmsKeyId")
+    if key is None or kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
+        return 1
+    if target not in kms.get_key_policy(KeyId=key)["Policy"]:
+        return 2
+    permissions = ec2.describe_snapshot_attribute(
+        SnapshotId=snapshot_id, Attribute="createVolumePermission")["CreateVolumePermissions"]
+    return None if {"UserId": target} in permissions else 3"""
+
+
+@task(
+    "missing",
+    practises=["09.own-key", "09.key-policy", "09.share", "09.not-aws-managed"],
+    minutes=4,
+    asks="`missing_step(ec2, kms, snapshot_id, target)`: 1, 2, 3 or None",
+    hints=[
+        "Three questions, in the order of the steps. Which call answers each?",
+        "describe_snapshots gives the key (none at all counts as step 1), describe_key its KeyManager, "
+        "get_key_policy the text in which to look for the account, describe_snapshot_attribute the "
+        "permissions.",
+        'if key is None or KeyManager != "CUSTOMER": return 1; if target not in policy: return 2; '
+        'return None if {"UserId": target} in permissions else 3',
+    ],
+    why="Three documents in one account, three calls to read them: the errors at the other end name "
+    "none of them.",
+    wrong=[
+        Wrong(
+            _MISSING.replace(
+                'kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER"', "False"
+            ),
+            says="under the AWS managed key, step 1",
+        ),
+        Wrong(
+            _MISSING.replace('target not in kms.get_key_policy(KeyId=key)["Policy"]', "False"),
+            says="whose key policy does not name the account, step 2",
+        ),
+        Wrong(
+            _MISSING.replace(
+                'return None if {"UserId": target} in permissions else 3', "return None"
+            ),
+            says="that is not shared, step 3",
+        ),
+        Wrong(
+            _MISSING.replace("return None if", "return 4 if"),
+            says="for which nothing is missing",
+        ),
+        Wrong(
+            _MISSING.replace("key is None or ", ""),
+            says="`missing_step` stopped with",
+        ),
+    ],
+    also_right=[
+        """def missing_step(ec2, kms, snapshot_id, target):
+    [snapshot] = ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+    if not snapshot["Encrypted"]:
+        return 1
+    manager = kms.describe_key(KeyId=snapshot["KmsKeyId"])["KeyMetadata"]["KeyManager"]
+    policy = json.loads(kms.get_key_policy(KeyId=snapshot["KmsKeyId"])["Policy"])
+    named = any(target in json.dumps(s.get("Principal")) for s in policy["Statement"])
+    may = ec2.describe_snapshot_attribute(SnapshotId=snapshot_id, Attribute="createVolumePermission")
+    shared = target in [each.get("UserId") for each in may["CreateVolumePermissions"]]
+    checks = [manager == "CUSTOMER", named, shared]
+    return checks.index(False) + 1 if False in checks else None"""
+    ],
+)
+def missing(work):
+    aws, target = work.value("aws"), work.value("VAULT")
+    ec2, kms = boto3.client("ec2"), boto3.client("kms")
+    missing_step, key = work.function("missing_step"), work.value("backup_key")
+    closed = kms.create_key()["KeyMetadata"]["Arn"]
+    for wanted, what, how, share_it in (
+        (None, "for which nothing is missing", {"Encrypted": True, "KmsKeyId": key}, True),
+        (3, "that is not shared, step 3", {"Encrypted": True, "KmsKeyId": key}, False),
+        (
+            2,
+            "whose key policy does not name the account, step 2",
+            {"Encrypted": True, "KmsKeyId": closed},
+            True,
+        ),
+        (1, "under the AWS managed key, step 1", {"Encrypted": True}, False),
+        (1, "that is not encrypted at all, step 1", {}, True),
+    ):
+        snapshot = _snapshot(aws, _secret(), **how)
+        if share_it:
+            ec2.modify_snapshot_attribute(
+                SnapshotId=snapshot, OperationType="add", UserIds=[target]
+            )
+        answer = work.call(missing_step, ec2, kms, snapshot, target)
+        work.expect(
+            answer == wanted,
+            f"For a snapshot {what}, your function says {work.shown(answer)}.",
+        )
