@@ -21,8 +21,11 @@ from kmscourse.facts.quantities import numbers, of_fact, quantities
 ENOUGH = 20
 """Below this many questions a guesser's luck says nothing."""
 
-CHANCE = 0.01
-"""A guesser whose success would happen by luck less often than this is given something away."""
+CHANCE = 0.005
+"""A guesser whose success would happen by luck less often than this is given something away.
+
+Ten habits are tried, so now and then one of them is lucky.
+"""
 
 STALE_AFTER = datetime.timedelta(days=2 * 365)
 
@@ -271,7 +274,8 @@ EACH: tuple[Callable[[Sequence[Question]], Iterator[Problem]], ...] = (
 class Guesser:
     """Someone who knows nothing but has a habit, and how far it carries.
 
-    `expected` is what blind luck would get; `luck` is the chance of doing at least this well by it.
+    `questions` is how many right options there are to be hit. `expected` is what blind luck would
+    hit; `luck` is the chance of doing at least this well by it.
     """
 
     habit: str
@@ -291,25 +295,33 @@ class Guesser:
         )
 
 
+Place = Callable[[Option, Sequence[Option]], float]
+"""Where a guesser ranks an option among all of them: the lowest are taken."""
+
+
 def guessers(questions: Sequence[Question]) -> tuple[Guesser, ...]:
     """How guessers fare who take the longest, the shortest, the first, or the unlike option.
 
-    Only single-choice questions count. Where options tie, the guesser takes the first of them as
-    they are presented.
+    Of a multiple-response question they take as many as are right, and each that is right counts.
+    Where options tie, the guesser takes the first of them as they are presented.
     """
-    single = [question for question in questions if question.kind == "single"]
-    habits: dict[str, Callable[[Sequence[Option]], Option]] = {
-        "takes the longest option": lambda options: max(options, key=lambda o: len(o.text)),
-        "takes the shortest option": lambda options: min(options, key=lambda o: len(o.text)),
-        "takes the first option": lambda options: options[0],
-        "takes the option most unlike the others": _unlike,
-        "takes the option most like the others": _like,
+    habits: dict[str, Place] = {
+        "takes the longest option": lambda option, _: -len(option.text),
+        "takes the shortest option": lambda option, _: len(option.text),
+        "takes the first option": lambda option, options: options.index(option),
+        "takes the option most unlike the others": _kinship,
+        "takes the option most like the others": lambda o, options: -_kinship(o, options),
     }
     found = []
-    for habit, choose in habits.items():
-        hits = sum(choose(question.presented).right for question in single)
-        odds = [1 / len(question.options) for question in single]
-        found.append(Guesser(habit, len(single), hits, sum(odds), _at_least(hits, odds)))
+    for kind, several in (("single", ""), ("multiple", " where several are right")):
+        asked = [question for question in questions if question.kind == kind]
+        odds = [_by_luck(len(q.options), len(q.right)) for q in asked]
+        expected = sum(k * chance for each in odds for k, chance in enumerate(each))
+        for habit, place in habits.items():
+            hits = sum(option.right for question in asked for option in _taken(question, place))
+            wanted = sum(len(question.right) for question in asked)
+            luck = _at_least(hits, odds)
+            found.append(Guesser(f"{habit}{several}", wanted, hits, expected, luck))
     return tuple(found)
 
 
@@ -352,14 +364,6 @@ def counts(questions: Sequence[Question]) -> Iterator[str]:
         yield f"  {likeness:.2f} {one.id} and {other.id}"
 
 
-def _unlike(options: Sequence[Option]) -> Option:
-    return min(options, key=lambda option: _kinship(option, options))
-
-
-def _like(options: Sequence[Option]) -> Option:
-    return max(options, key=lambda option: _kinship(option, options))
-
-
 def _kinship(option: Option, options: Sequence[Option]) -> float:
     """How many words an option shares with the others, as a mean of Jaccard's index."""
     own = set(_WORD.findall(option.text.casefold()))
@@ -367,14 +371,29 @@ def _kinship(option: Option, options: Sequence[Option]) -> float:
     return sum(_alike(own, other) for other in others) / len(others)
 
 
-def _at_least(hits: int, odds: Sequence[float]) -> float:
-    """The chance of `hits` or more successes in independent trials with these odds."""
+def _taken(question: Question, place: Place) -> list[Option]:
+    """The options that a guesser with this habit takes: as many as are right."""
+    options = question.presented
+    ranked = sorted(options, key=lambda option: place(option, options))
+    return ranked[: len(question.right)]
+
+
+def _by_luck(options: int, right: int) -> tuple[float, ...]:
+    """The chance of 0, 1, 2 ... right ones among as many options, taken blindly, as are right."""
+    ways = math.comb(options, right)
+    return tuple(
+        math.comb(right, k) * math.comb(options - right, right - k) / ways for k in range(right + 1)
+    )
+
+
+def _at_least(hits: int, odds: Sequence[Sequence[float]]) -> float:
+    """The chance of `hits` or more in all, where each question has its own chance of 0, 1, 2 ..."""
     spread = [1.0]
-    for p in odds:
-        grown = [0.0] * (len(spread) + 1)
+    for each in odds:
+        grown = [0.0] * (len(spread) + len(each) - 1)
         for k, chance in enumerate(spread):
-            grown[k] += chance * (1 - p)
-            grown[k + 1] += chance * p
+            for more, p in enumerate(each):
+                grown[k + more] += chance * p
         spread = grown
     return min(1.0, math.fsum(spread[hits:]))
 

@@ -358,7 +358,26 @@ def test_too_few_questions_say_nothing() -> None:
 
 @pytest.mark.parametrize(("hits", "luck"), [(0, 1.0), (1, 7 / 16), (2, 1 / 16)])
 def test_luck_is_the_binomial_tail(hits: int, luck: float) -> None:
-    assert checks._at_least(hits, [0.25, 0.25]) == pytest.approx(luck)
+    quarter = checks._by_luck(4, 1)
+    assert quarter == pytest.approx((0.75, 0.25))
+    assert checks._at_least(hits, [quarter, quarter]) == pytest.approx(luck)
+
+
+def test_luck_with_several_right_ones_is_drawing_without_putting_back() -> None:
+    two_of_five = checks._by_luck(5, 2)
+    assert two_of_five == pytest.approx((0.3, 0.6, 0.1))
+    assert checks._at_least(2, [two_of_five]) == pytest.approx(0.1)
+    assert checks._by_luck(5, 3) == pytest.approx((0, 0.3, 0.6, 0.1))
+
+
+def test_a_guesser_who_takes_the_longest_of_several_is_found() -> None:
+    questions = []
+    for n in range(12):
+        made = options("It is right so", "It is right too", "It is a", "It is b", "It is c")
+        made[1]["right"] = True
+        questions.append(question(id=f"q-{n}", kind="multiple", options=made))
+    found = [str(problem) for problem in checks.guesses_within_chance(questions)]
+    assert any("longest option where several are right: 24 of 24" in each for each in found)
 
 
 def test_the_command_reports_and_fails(
