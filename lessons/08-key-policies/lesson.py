@@ -694,7 +694,7 @@ decision.because
 # |---|---|
 # | Key policies control access, "similar" to bucket policies | Similar in form. But without the key policy nobody has access, whatever IAM says |
 # | Default: complete access to the root user = entire account | Still so for keys made by API. The console adds key administrators and key users |
-# | Useful for cross-account access | Still the one way in, with IAM on the other side. Since 2025 keys can also be listed through AWS RAM |
+# | Useful for cross-account access | Still so, with IAM on the other side. Since 2026 keys can be shared through AWS RAM, too; using one still asks the key policy |
 # | (not in the notes) | Since March 2026 a grant can go to a service principal, with a SourceArn |
 #
 # Exam clues: "temporary", "programmatically", "one AWS service" point to a grant. "Even administrators must not" points to the
