@@ -689,6 +689,7 @@ class _Pharmacy:
             "Return the six documents in a dictionary, under the names that they had.",
         )
         texts = {name: _policy(*self._statements(name, written)) for name in _DOCUMENTS}
+        self.key_policy = texts["key policy"]
         self._save(texts, scp, abroad)
 
     def _statements(self, name, written):
@@ -748,6 +749,7 @@ def _must(pharmacy):
         ("robot", "encrypt", encrypt),
         ("claims-app", "encrypt", encrypt),
         ("key-keeper", "get_key_policy", {"KeyId": pharmacy.key}),
+        ("key-keeper", "put_key_policy", {"KeyId": pharmacy.key, "Policy": pharmacy.key_policy}),
     ]
 
 
@@ -843,13 +845,6 @@ def _without(*starts):
             _without("use[", "robots =").replace("claims, robots]", "claims]"),
             says="robot can decrypt",
         ),
-        Wrong(
-            _REPAIR.replace(
-                'documents["claims-app"][0]["Resource"] = key',
-                'documents["claims-app"][0]["Resource"] = "*"',
-            ),
-            says="claims-app can use another key",
-        ),
         Wrong(_without('documents["pharmacist"]'), says="pharmacist can use another key"),
         Wrong(
             _REPAIR.replace(
@@ -881,12 +876,10 @@ def _without(*starts):
             says="Another user of the insurer can encrypt",
         ),
         Wrong(
-            _REPAIR.replace("return documents", 'return documents["key policy"]'),
-            says="Return the six documents in a dictionary",
-        ),
-        Wrong(
-            _REPAIR.replace("[look_after, use,", "[use,"),
-            says="key-keeper is refused: get_key_policy",
+            _REPAIR.replace(
+                "    use[", '    look_after["Action"].remove("kms:PutKeyPolicy")\n    use[', 1
+            ),
+            says="key-keeper is refused: put_key_policy",
         ),
     ],
     also_right=[
