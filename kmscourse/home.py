@@ -7,7 +7,7 @@ down twice, so a lesson that grows changes its row and its place in the plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -28,14 +28,17 @@ MOCK_EXAMS = 2
 
 @dataclass(frozen=True)
 class Place:
-    """One lesson on the map: its tasks and questions, and how many are done and right."""
+    """One lesson on the map: its tasks and questions, and how many are done and right.
+
+    `serves` says how many of its questions serve each exam, by the exam's code.
+    """
 
     lesson: Lesson
     tasks: int
     tasks_done: int
     questions: int
     questions_right: int
-    exams: tuple[str, ...]
+    serves: Mapping[str, int]
 
     @property
     def state(self) -> str:
@@ -47,6 +50,9 @@ class Place:
         return "begun" if self.tasks_done or self.questions_right else "open"
 
 
+_HEADS = ("Lesson", "Minutes", "Tasks", "Questions")
+
+
 class Map(tuple[Place, ...]):
     """All lessons in their order. Shows itself as a table, as text or as HTML."""
 
@@ -56,8 +62,7 @@ class Map(tuple[Place, ...]):
         return next((place for place in self if place.state != "done"), None)
 
     def __repr__(self) -> str:
-        rows = [("Lesson", "Minutes", "Tasks", "Questions", "Exams"), *map(_cells, self)]
-        return _as_text(rows)
+        return _as_text([(*_HEADS, *_short_codes()), *map(_cells, self)])
 
     def _repr_html_(self) -> str:
         marks = {"done": "✓", "begun": "◐", "open": "○"}
@@ -70,8 +75,7 @@ class Map(tuple[Place, ...]):
             for place in self
         )
         following = f"<p>Next: {_link(self.next.lesson)}</p>" if self.next else "<p>All done.</p>"
-        heads = ("", "Lesson", "Minutes", "Tasks", "Questions", "Exams")
-        return _as_html(heads, body) + following
+        return _as_html(("", *_HEADS, *_short_codes()), body) + following
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def lesson_map() -> Map:
                 tasks_done=row.done if row else 0,
                 questions=len(own),
                 questions_right=sum(answer is not None and answer.right for answer in last),
-                exams=tuple(sorted({code for question in own for code in question.exams})),
+                serves=Counter(code for question in own for code in question.exams),
             )
         )
     return Map(places)
@@ -201,7 +205,11 @@ def _by_lesson(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return found
 
 
-def _cells(place: Place) -> tuple[str, str, str, str, str]:
+def _short_codes() -> list[str]:
+    return [exam.code.partition("-")[0] for exam in exams.current()]
+
+
+def _cells(place: Place) -> tuple[str, ...]:
     lesson = place.lesson
     lab = f" + {lesson.minutes.lab}" if lesson.minutes.lab else ""
     return (
@@ -209,7 +217,7 @@ def _cells(place: Place) -> tuple[str, str, str, str, str]:
         f"{lesson.minutes.lesson}{lab}",
         f"{place.tasks_done} of {place.tasks}" if place.tasks else "",
         f"{place.questions_right} of {place.questions}" if place.questions else "",
-        " ".join(code.partition("-")[0] for code in place.exams),
+        *(str(place.serves.get(exam.code) or "") for exam in exams.current()),
     )
 
 

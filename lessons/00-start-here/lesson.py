@@ -155,18 +155,32 @@ except Exception as refused:
     print(refused)
 
 # %% [markdown]
-# ## The lessons
+# ## Your map
+#
+# Each lesson breaks something, mends it, looks inside, and ends with a lab and questions. They tell one story, of a
+# small clinic and its patients' records, and each can be done alone. This is where you are; run the cell again
+# whenever you come back.
 
 # %%
-from kmscourse import course
+from kmscourse import home
 
-for lesson in course.lessons():
-    minutes = f"{lesson.minutes.lesson:>3} min, lab {lesson.minutes.lab} min"
-    print(f"{lesson.number}  {lesson.title:<36} {minutes}")
+home.lesson_map()
 
 # %% [markdown]
-# An exam soon? Do the lesson *5 · Envelopes* with its lab first, then the questions at its end: each option has
-# its reason, right or wrong.
+# *Minutes* are for the notebook and its lab. The last columns say how many of its questions serve each exam: the AWS
+# certifications Solutions Architect (SAA, SAP), Security (SCS), Developer (DVA) and CloudOps Engineer (SOA).
+#
+# ## An exam in three weeks?
+#
+# The plan takes the lessons that serve your exam most for the minutes they take, and keeps time for two mock exams.
+# Put in your exam, your weeks and your hours a week:
+
+# %%
+home.fast_track("SAA-C03", weeks=3, hours=4)
+
+# %% [markdown]
+# Words you meet again and again stand in the [glossary](../docs/glossary.md). Whether the simulator does something as AWS
+# does it, [fidelity](../docs/fidelity.md) says, and where every number is from, [facts](../docs/facts.md).
 
 # %% [markdown]
 # ## Check yourself

@@ -105,7 +105,7 @@ def _policy(*statements):
 @task(
     "policy",
     practises="05.client-or-server",
-    minutes=5,
+    minutes=4,
     asks="`records_key_policy(account_id)`: a key policy, as a dictionary",
     hints=[
         "Who has to be able to change the policy later, and who has to be able to use the key?",
@@ -527,7 +527,7 @@ _MANY = """def seal_many(records, key_id, botocore_session, context):
 @task(
     "many",
     practises="05.data-key-caching",
-    minutes=4,
+    minutes=3,
     asks="`seal_many(records, key_id, botocore_session, context)`: a list of messages, with few calls to KMS",
     hints=[
         "Must every message have a data key of its own?",
