@@ -423,7 +423,7 @@ opened = AESGCM(key).decrypt(seen[:12], seen[12:], b"patient 4711")
 # A whole clinic now: browser, server, bucket, database, and a **snapshot**, a backup of the database's disk. Eight people
 # want the record. The next cell lets each of them really try, once for each choice of the three measures.
 #
-# **Predict** before you run it. Which single measure stops most of them? Is there someone whom none of them stops?
+# **Predict:** before you run it, which single measure stops most of them? Is there someone whom none of them stops?
 
 # %%
 from kmscourse import attempts, views

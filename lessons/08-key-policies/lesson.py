@@ -680,7 +680,7 @@ foreign_files() - before, aws.trail.events("GenerateDataKey")[-1]["errorCode"]
 # | `no session policy allows` | the session: begin it anew | whoever began it |
 # | `the resource does not exist in this Region, no resource-based ...` | the key policy; KMS tells an outsider no more | the key's account |
 #
-# One more refusal, to try it on. **Predict** from the first line alone which document it is; then read the second.
+# One more refusal, to try it on. **Predict:** from the first line alone which document it is; then read the second.
 
 # %% shows="08.which-document"
 decision = refusal(nurse.decrypt, **note_4711)

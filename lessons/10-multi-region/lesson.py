@@ -163,7 +163,7 @@ about["MultiRegionKeyType"], about["PrimaryKey"]["Region"]
 # %% [markdown]
 # ### Each is managed by itself
 #
-# What stands *around* the key material belongs to one Region: key policy, **grants** (permissions given by a call),
+# What stands *around* the key material belongs to one Region: key policy, grants (permissions given by a call),
 # aliases, tags, description and state. First an alias, a tag and a grant in Virginia:
 
 

@@ -46,7 +46,7 @@ for task in exams.get("SAA-C03").tasks:
 # Name an exam, a domain of it, or a lesson. You get ten questions, the easy ones first, and after each answer a
 # reason for every option. The number keys choose, <kbd>Enter</kbd> checks.
 #
-# Most questions have a key **Prove it**. It plays the scenario on a simulated AWS of its own and shows, option by
+# Most questions have a key *Prove it*. It plays the scenario on a simulated AWS of its own and shows, option by
 # option, what was seen.
 
 # %%

@@ -112,3 +112,10 @@ def test_every_lesson_there_is_keeps_what_the_curriculum_promises():
     coverage = curriculum.coverage(home, lessons)
     amiss = coverage.problems + curriculum.gaps(coverage, lessons)
     assert [problem.text(home) for problem in amiss] == []
+
+
+def test_the_page_in_docs_is_what_the_lessons_teach():
+    home = course.root()
+    committed = (home / "docs" / "coverage.md").read_text(encoding="utf-8")
+    found = curriculum.coverage(home, course.lessons())
+    assert committed == curriculum.page(found), "Run: make coverage"
