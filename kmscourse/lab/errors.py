@@ -14,6 +14,11 @@ _HELP = {
         "KMS gives no reason. The usual ones: another encryption context than at encryption, or a "
         "ciphertext that was changed, cut or encoded on its way."
     ),
+    "InvalidCiphertextException from ImportKeyMaterial": (
+        "AWS KMS could not unwrap the material. The usual reasons: it was wrapped by another "
+        "algorithm than get_parameters_for_import was told, or under the public key of another "
+        "answer than the import token."
+    ),
     "InvalidTag": (
         "AES-GCM gives no reason. The usual ones: another key, another nonce, other associated "
         "data, or a ciphertext that was changed."
@@ -56,10 +61,16 @@ def told_with_help(raised: BaseException) -> str:
     if below is not None:
         sentences.append(f"AWS said: {told(below)}.")
     for each in (raised, below):
-        if each is not None and (help_ := _HELP.get(code(each))):
+        if each is not None and (help_ := _help(each)):
             sentences.append(help_)
             break
     return " ".join(sentences)
+
+
+def _help(raised: BaseException) -> str | None:
+    """The usual reasons of an error; an operation may have its own for a code."""
+    its_own = f"{code(raised)} from {getattr(raised, 'operation_name', None)}"
+    return _HELP.get(its_own) or _HELP.get(code(raised))
 
 
 def code(raised: BaseException) -> str:

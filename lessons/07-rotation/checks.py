@@ -530,7 +530,7 @@ def renew(work):
     calls = set(_called(aws, before))
     work.expect(
         isinstance(found, list) and all(isinstance(each, bytes) for each in found),
-        "Return a list of ciphertext blobs.",
+        "Return a list of ciphertexts (bytes), not of whole answers of AWS KMS.",
     )
     work.expect(len(found) == 3, f"3 were passed, {len(found)} came back.")
     work.expect(

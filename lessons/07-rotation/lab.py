@@ -64,7 +64,7 @@ lab.check("everywhere")
 # %% [markdown]
 # ## 2 · Once, now
 #
-# A key's user has left. Rotate the key at once, and return how many rotations *on demand* it has left; AWS allows 25
+# An employee who could use the key has left. Rotate the key at once, and return how many rotations *on demand* it has left; AWS allows 25
 # for each key. Rotations on schedule do not count.
 
 
@@ -86,6 +86,7 @@ lab.check("now")
 # ## 3 · New material for an imported key
 #
 # `wrap` seals key material for its way into AWS KMS, under the public key that `get_parameters_for_import` returns.
+# AWS calls its algorithm `RSAES_OAEP_SHA_256`; the wrapping key may be `RSA_2048`.
 
 
 # %%

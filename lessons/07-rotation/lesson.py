@@ -13,12 +13,12 @@
 # %% [markdown]
 # # 07 · Rotation: new keys, old data
 #
-# "Rotate your keys" stands in every audit report. It is four different things, and one of them loses data.
+# "Rotate your keys" stands in every audit report. It can mean four different things, and done badly it loses data.
 # In this lesson the clinic's keys grow old: you move the clock.
 #
 # You will
 #
-# 1. lose a record to a rotation that was none, and rotate a leaked key in vain,
+# 1. lose a record to a rotation that was not one, and rotate a leaked key in vain,
 # 2. let AWS KMS rotate by itself, and on demand,
 # 3. rotate imported material, and what cannot be rotated at all, by **alias**,
 # 4. look at all of it on one timeline: which key material made what, what opens it, what it costs,
@@ -50,9 +50,10 @@ aws.clock
 
 # %%
 def point(alias, key_id):
-    known = {each["AliasName"] for each in kms.list_aliases()["Aliases"]}
-    change = kms.update_alias if alias in known else kms.create_alias
-    change(AliasName=alias, TargetKeyId=key_id)
+    if alias in [each["AliasName"] for each in kms.list_aliases()["Aliases"]]:
+        kms.update_alias(AliasName=alias, TargetKeyId=key_id)
+    else:
+        kms.create_alias(AliasName=alias, TargetKeyId=key_id)
 
 
 # %%
@@ -136,7 +137,7 @@ kms.get_key_rotation_status(KeyId=record_key)["KeyRotationEnabled"]
 # %% [markdown]
 # **Automatic rotation** is switched on for each key. It comes every 365 days unless you say otherwise.
 #
-# **Predict:** a strict auditor wants every 30 days.
+# **Predict:** a strict auditor wants every 30 days. Can the clinic have that?
 
 # %% shows="07.period" tags=["raises-exception"]
 kms.enable_key_rotation(KeyId=record_key, RotationPeriodInDays=30)
@@ -159,7 +160,7 @@ aws.clock.advance(days=400)
 made["fracture"] = kms.encrypt(KeyId=record_key, Plaintext=b"fracture", EncryptionContext=patient)
 
 # %%
-first, second, *_ = kms.list_key_rotations(KeyId=record_key)["Rotations"]
+first, second = kms.list_key_rotations(KeyId=record_key)["Rotations"][:2]
 first["RotationType"], (second["RotationDate"] - first["RotationDate"]).days
 
 # %% [markdown]
@@ -213,7 +214,7 @@ kms.get_key_rotation_status(KeyId=record_key)["NextRotationDate"] == due
 
 # %% [markdown]
 # **Predict:** could a program call it every night? It tries here until it is refused. (boto3 takes this
-# refusal for one that passes and would ask three times; `total_max_attempts` lets it ask once.)
+# refusal for a temporary one and would ask three times; `total_max_attempts` lets it ask once.)
 
 # %%
 from botocore.config import Config
@@ -274,9 +275,8 @@ kms.enable_key_rotation(KeyId=imported_key)
 
 # %%
 def last_two_states():
-    everything = {"KeyId": imported_key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}
-    listed = kms.list_key_rotations(**everything)["Rotations"]
-    return [each["KeyMaterialState"] for each in listed[-2:]]
+    listed = kms.list_key_rotations(KeyId=imported_key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    return [each["KeyMaterialState"] for each in listed["Rotations"][-2:]]
 
 
 # %% shows="07.imported-on-demand"
@@ -296,7 +296,7 @@ kms.decrypt(CiphertextBlob=made["x-ray"]["CiphertextBlob"], EncryptionContext=pa
 # %% [markdown]
 # ## 5 · By hand, behind an alias
 #
-# Asymmetric keys, **HMAC** keys (which stamp messages) and keys in custom key stores hold one material for life.
+# AWS KMS never rotates asymmetric keys, **HMAC** keys (which stamp messages) and keys in custom key stores.
 # For them there is **manual rotation**: a new key, and the alias moved to it. It works for every key,
 # so here it is with a symmetric one. This time the old key stays.
 

@@ -130,6 +130,10 @@ def test_errors_without_words_get_some() -> None:
     wordless = stopped(from_kms("InvalidCiphertextException", ""))
     assert "calling the Decrypt operation. KMS gives no reason." in wordless
     assert "another encryption context" in wordless
+    refused = {"Error": {"Code": "InvalidCiphertextException", "Message": ""}}
+    badly_wrapped = stopped(ClientError(refused, "ImportKeyMaterial"))
+    assert "wrapped by another algorithm" in badly_wrapped
+    assert "another encryption context" not in badly_wrapped
     assert stopped(InvalidTag()).startswith("`it` stopped with InvalidTag. AES-GCM gives no reason")
     assert "other associated data" in stopped(InvalidTag())
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
