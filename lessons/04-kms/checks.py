@@ -174,6 +174,10 @@ _CONDITION = (
             _POLICY.replace('"Allow"', '"allow"'),
             says="IAM does not accept this policy",
         ),
+        Wrong(
+            _POLICY.replace(_CONDITION, "").replace("        },", "        }," + _CONDITION),
+            says="`Condition` belongs inside the statement",
+        ),
     ],
     also_right=[
         "def open_policy(key_arn):\n"
@@ -195,6 +199,8 @@ def permission(work):
         )
     except (ClientError, TypeError, ValueError) as error:
         said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
+        if "Condition" in written:
+            work.fail(f"`Condition` belongs inside the statement. IAM says: {said}")
         work.fail(f"IAM does not accept this policy. It says: {said}")
 
     def sealed(context, key_id=key_arn):
@@ -390,7 +396,10 @@ def long(work):
     try:
         opened = AESGCM(data_key).decrypt(sealed["nonce"], sealed["ciphertext"], None)
     except (InvalidTag, ValueError):
-        opened = None
+        work.fail(
+            "The data key does not open the ciphertext. The nonce has to be the one it was made "
+            "with, and the associated data `None`."
+        )
     work.expect(opened == data, "It does not open to the whole of the data.")
 
 

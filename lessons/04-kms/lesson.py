@@ -137,7 +137,8 @@ key["KeyManager"], key["KeySpec"], key["KeyState"]
 # %% [markdown]
 # A **customer managed key**: you say who may use it, and AWS keeps it.
 #
-# **Predict:** these are all the things that you can *get* from KMS. Which one hands you the key itself?
+# **Predict:** the next cell lists every operation of KMS whose name begins with `Get`. Will one of them hand you the key
+# itself?
 
 # %% shows="04.aws-keeps-the-keys"
 [name for name in kms.meta.service_model.operation_names if name.startswith("Get")]
@@ -213,7 +214,7 @@ except ClientError as error:
 # **IAM** is AWS's service for permissions. The key has a policy of its own, the **key policy**; the one that every new key
 # gets leaves the decision to IAM. (Lesson 08 is about those that do not.)
 #
-# The application gets one permission, on one key:
+# The application gets one permission, on one key. (`200` means that it went through.)
 
 # %% shows="04.iam"
 may_open = {
@@ -303,7 +304,8 @@ bound = kms.encrypt(
 clinic_kms.decrypt(CiphertextBlob=bound, EncryptionContext=production)["Plaintext"].decode()
 
 # %% [markdown]
-# **Predict:** the test system has the same permission, and gets hold of this ciphertext. It says what it is.
+# **Predict:** the test system has the same permission, and gets hold of this ciphertext. It passes the context of its own
+# stage. Does it get the password?
 
 # %% tags=["raises-exception"] shows="04.encryption-context"
 clinic_kms.decrypt(CiphertextBlob=bound, EncryptionContext={"app": "records", "stage": "test"})
@@ -325,13 +327,13 @@ calls = aws.trail.events("Decrypt", user="clinic-app")
 # %% [markdown]
 # ## 4 · How much KMS takes
 #
-# The clinic's next secret is longer: the private letters of its certificate, 6,000 bytes.
+# The clinic's next secret is longer: the private keys of its certificates, 6,000 bytes in one file.
 #
-# **Predict:** does KMS encrypt them?
+# **Predict:** does KMS encrypt the file?
 
 # %% tags=["raises-exception"] shows="04.size-limit"
-letters = os.urandom(6000)
-kms.encrypt(KeyId="alias/clinic/app", Plaintext=letters)
+private_keys = os.urandom(6000)
+kms.encrypt(KeyId="alias/clinic/app", Plaintext=private_keys)
 
 # %% [markdown]
 # `Encrypt` is for passwords and keys, not for files. For anything longer than 4,096 bytes, KMS makes a **data key**: one key
@@ -347,7 +349,7 @@ nonce = os.urandom(12)
 envelope = {
     "wrapped_key": data_key["CiphertextBlob"],
     "nonce": nonce,
-    "ciphertext": AESGCM(data_key["Plaintext"]).encrypt(nonce, letters, None),
+    "ciphertext": AESGCM(data_key["Plaintext"]).encrypt(nonce, private_keys, None),
 }
 del data_key
 
@@ -422,7 +424,7 @@ ssm.put_parameter(
 )["Tier"]
 
 # %% [markdown]
-# **Predict:** the administrator asks for it, without a word about decryption.
+# **Predict:** the administrator asks for it, without a word about decryption. What comes back?
 
 # %%
 kept = ssm.get_parameter(Name="/clinic/production/licence")["Parameter"]["Value"]
@@ -519,7 +521,7 @@ for event in cloudtrail.lookup_events(LookupAttributes=asked)["Events"]:
 
 # %% [markdown]
 # Refusals are recorded like everything else, and they are often the first sign of an attack. Who opened something with the
-# first key, and what for?
+# first key, and what for? CloudTrail answers with the newest first.
 
 # %% shows="04.cloudtrail"
 asked = [{"AttributeKey": "ResourceName", "AttributeValue": key["Arn"]}]
@@ -543,7 +545,7 @@ password in json.dumps(aws.trail.events())
 # | Study notes say | Today |
 # |---|---|
 # | "Encryption" for an AWS service is most likely KMS | Still the best guess. Often with a key that you never see: an AWS owned key |
-# | AWS manages encryption keys for us | It keeps all of them. Who may use a customer managed key is yours to say |
+# | AWS manages encryption keys for us | Still so; with an external key store (lesson 06) a second key stays outside AWS. Who may use a customer managed key is yours to say |
 # | Fully integrated with IAM | Only where the key policy lets IAM decide; new keys do |
 # | Audit key usage using CloudTrail | Every call, the refused ones too, with the encryption context, without the plaintext |
 # | Encrypted secrets can be stored in the code or environment variables | Still right, and still asked. New designs mostly take Secrets Manager or Parameter Store |

@@ -30,9 +30,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kmscourse import cloud, lab
 
 aws = cloud.start(seed="07-rotation-lab")
-lab.begin("07-rotation")
 kms = boto3.client("kms")
 context = {"sample": "blood-17"}
+lab.begin("07-rotation")
 
 # %% [markdown]
 # ## 1 · A schedule for every key
