@@ -27,6 +27,7 @@ _HELP = {
         "It gives no reason. The usual ones: another key, another message, or a signature that was "
         "changed or made with another algorithm."
     ),
+    "KeyError": "There is no such entry; `.get(...)` would give None instead of stopping.",
     "GenerateKeyError": "Without `botocore_session` the provider asks AWS as somebody else.",
     "DecryptKeyError": (
         "The usual reasons: a provider without `botocore_session`, which asks AWS as somebody "

@@ -213,7 +213,7 @@ class Work:
             return ""
         name, value = self._last
         if value is None:
-            return "" if name in self._silent else NOTHING
+            return "" if name in self._silent or "nothing" in message else NOTHING
         words, kind = shown(value), kind_of(value)
         if words in message:
             return ""

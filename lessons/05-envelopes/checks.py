@@ -312,7 +312,7 @@ def seal(work):
     work.expect(
         _opens(kms, envelope, CONTEXT) == record,
         "The envelope does not open: unwrapping the key with KMS and decrypting with AES-GCM, "
-        "without further data, should give the record.",
+        "without associated data, should give the record.",
     )
 
 

@@ -78,7 +78,7 @@ def _usable(kms, s3, need, key_id):
         ),
         "sessions": ("HMAC", "GENERATE_VERIFY_MAC", "a code that is made and checked inside AWS"),
         "institute": ("ECC", "KEY_AGREEMENT", "ECDH is key agreement"),
-        "archive": ("ML_DSA", "SIGN_VERIFY", "RSA and elliptic curves would fall to one"),
+        "archive": ("ML_DSA", "SIGN_VERIFY", "it must sign, and outlast what RSA and ECC do not"),
     }
     starts, use, because = ways[need]
     if not spec.startswith(starts) or usage != use:
@@ -148,7 +148,7 @@ def _does(kms, s3, need, key_id, described):
         Wrong(_keys(institute=("ECC_NIST_P256", "SIGN_VERIFY")), says="ECDH is key agreement"),
         Wrong(
             _keys(archive=("RSA_4096", "SIGN_VERIFY")),
-            says="RSA and elliptic curves would fall to one",
+            says="it must sign, and outlast what RSA and ECC do not",
         ),
         Wrong(
             _keys().replace("wanted.items()}", "wanted.items() if need != 'archive'}"),
@@ -212,7 +212,7 @@ _COURIER = """def seal_outside(public_der, note):
         ),
         Wrong(
             _COURIER.replace(".encrypt(data_key, oaep)", ".encrypt(note, oaep)"),
-            says="stopped with",
+            says="RSA takes no note as long as this one",
         ),
         Wrong(
             _COURIER.replace('{"wrapped_key": wrapped', '{"wrapped_key": data_key'),
@@ -247,6 +247,11 @@ def courier(work):
     public, note = _public(kms, key_id), os.urandom(8).hex().encode() * 500
     seal = work.function("seal_outside", returns=dict)
     before = len(work.value("aws").trail)
+    refused = work.refuses(seal, public, note)
+    work.expect(
+        not (isinstance(refused, ValueError) and "ncryption" in str(refused)),
+        "RSA takes no note as long as this one. Seal something small with it, and the note with that.",
+    )
     sealed, again = seal(public, note), seal(public, note)
     called = [event["eventName"] for event in work.value("aws").trail.events(after=before)]
     work.expect(not called, f"A courier cannot call AWS, but this did: {', '.join(called)}.")
@@ -270,7 +275,7 @@ def courier(work):
     work.expect(
         _fits(data_key, sealed, note),
         "The wrapped key opens, and the ciphertext does not: AES-GCM with that key and nonce, and "
-        "None as the further data, should give the note.",
+        "None as the associated data, should give the note.",
     )
 
 
@@ -317,7 +322,24 @@ _GENUINE = """def is_genuine(public_der, result, signature):
             "def is_genuine(public_der, result, signature):\n"
             "    key = serialization.load_der_public_key(public_der)\n"
             "    return bool(key.verify(signature, result, ec.ECDSA(hashes.SHA256())))",
-            says="verify gives nothing back when all is well",
+            says="A genuine result is called false",
+        ),
+        Wrong(
+            "def is_genuine(public_der, result, signature):\n"
+            "    key = serialization.load_der_public_key(public_der)\n"
+            "    return key.verify(signature, result, ec.ECDSA(hashes.SHA256()))",
+            says="and raises an error when it is not: make True and False of that",
+        ),
+        Wrong(
+            "def is_genuine(public_der, result, signature):\n"
+            '    how = {"Signature": signature, "SigningAlgorithm": "ECDSA_SHA_256"}\n'
+            "    for key in kms.list_keys()['Keys']:\n"
+            "        try:\n"
+            "            return kms.verify(KeyId=key['KeyId'], Message=result, **how)['SignatureValid']\n"
+            "        except Exception:\n"
+            "            pass\n"
+            "    return False",
+            says="A hospital has no AWS",
         ),
         Wrong(
             _GENUINE.replace("        return False", "        pass"),
@@ -356,15 +378,24 @@ def genuine(work):
     signature = kms.sign(KeyId=key_id, Message=digest, **how)["Signature"]
     twice = kms.sign(KeyId=key_id, Message=hashlib.sha256(digest).digest(), **how)["Signature"]
     public, another = _public(kms, key_id), _public(kms, other)
-    asked = work.function("is_genuine", returns=bool)
     before = len(work.value("aws").trail)
+    first = work.function("is_genuine")(public, result, signature)
+    called = [event["eventName"] for event in work.value("aws").trail.events(after=before)]
+    work.expect(not called, f"A hospital has no AWS, but this called {', '.join(called)}.")
+    work.expect(
+        first is not None,
+        "verify gives nothing back when all is well, and raises an error when it is not: make True "
+        "and False of that.",
+    )
+    asked = work.function("is_genuine", returns=bool)
     if not asked(public, result, signature):
         # A function that raises is told so below, not here.
         accepts = work.refuses(asked, public, result, twice) is None
         if accepts and asked(public, result, twice):
             work.fail("The result is hashed twice: verify hashes it, and so did you.")
         work.fail(
-            "A genuine result is called false. Mind that verify gives nothing back when all is well."
+            "A genuine result is called false. Mind that verify gives nothing back when all is well, "
+            "and that it takes first the signature, then what was signed."
         )
     for words, given in {
         "A result in which one bit was changed": (public, flipped(result), signature),
@@ -372,8 +403,6 @@ def genuine(work):
         "A result signed with another key": (another, result, signature),
     }.items():
         work.expect(not asked(*given), f"{words} is called genuine.")
-    called = [event["eventName"] for event in work.value("aws").trail.events(after=before)]
-    work.expect(not called, f"A hospital has no AWS, but this called {', '.join(called)}.")
 
 
 # --- 4 import -------------------------------------------------------------------------------------
@@ -405,7 +434,7 @@ _IMPORT = """def import_material(kms, key_id, material):
     wrong=[
         Wrong(
             _IMPORT.replace("wrapping_key.encrypt(material, oaep)", "material"),
-            says="InvalidCiphertextException",
+            says="KMS does not unwrap what you sent",
         ),
         Wrong(
             _IMPORT.replace("wrapping_key.encrypt(material,", "wrapping_key.encrypt(os.urandom(32),"),
@@ -443,7 +472,14 @@ def import_(work):
     kms = boto3.client("kms")
     key_id, material = _id(kms, Origin="EXTERNAL"), os.urandom(32)
     import_material = work.function("import_material")
-    import_material(kms, key_id, material)
+    refused = work.refuses(import_material, kms, key_id, material)
+    if refused is not None:
+        work.expect(
+            not isinstance(refused, kms.exceptions.InvalidCiphertextException),
+            "KMS does not unwrap what you sent. Wrap the material with the public key of this very "
+            "get_parameters_for_import, and with the padding that WrappingAlgorithm names.",
+        )
+        import_material(kms, key_id, material)  # the check ends here, and tells what stopped it
     described = kms.describe_key(KeyId=key_id)["KeyMetadata"]
     work.expect(
         described["KeyState"] == "Enabled",
@@ -569,7 +605,7 @@ def whose(work):
         work.expect(
             said in how, f"The form has other words than {said!r}: {', '.join(sorted(how))}."
         )
-        work.expect(said == right, f"An object stored {words} is not protected by a {said}.")
+        work.expect(said == right, f"The key of an object stored {words} is no {said}.")
 
 
 # --- 6 plug ---------------------------------------------------------------------------------------
@@ -637,6 +673,10 @@ def _store(kms):
             says="does not lie in this store",
         ),
         Wrong(
+            _PLUG.replace('found.append(key["KeyId"])', "found.append(key)"),
+            says="List the ids alone",
+        ),
+        Wrong(
             _PLUG.replace("return found", "return []"),
             says="Keys of the store are missing",
         ),
@@ -657,6 +697,10 @@ def plug(work):
     _id(kms)  # a key that has nothing to do with it
     blob = kms.encrypt(KeyId=inside[0], Plaintext=b"result")["CiphertextBlob"]
     found = work.function("pull_the_plug", returns=(list, tuple))(kms, store)
+    work.expect(
+        all(isinstance(each, str) for each in found),
+        "List the ids alone: each is text, under KeyId.",
+    )
     states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in inside]
     work.expect(
         "PendingDeletion" not in states,
@@ -669,7 +713,7 @@ def plug(work):
     work.expect(
         set(states) == {"Unavailable"}, "The store is still connected: its keys can be used."
     )
-    named = {str(each).rpartition("/")[2] for each in found}
+    named = {each.rpartition("/")[2] for each in found}
     more, missing = sorted(named - set(inside)), sorted(set(inside) - named)
     work.expect(not more, f"You name a key that does not lie in this store: {', '.join(more[:2])}.")
     work.expect(not missing, f"Keys of the store are missing: {', '.join(missing)}.")

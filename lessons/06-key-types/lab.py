@@ -75,7 +75,7 @@ lab.check("keys")
 #
 # You are a courier. You have a public key as DER (it is RSA), a delivery note of any length, and no AWS. Return a
 # dictionary with `"wrapped_key"` (sealed with RSA-OAEP and SHA-256), `"nonce"` (12 bytes) and `"ciphertext"` (AES-GCM
-# without further data, `None`), so that whoever may call `Decrypt` can open it.
+# without associated data, `None`), so that whoever may call `Decrypt` can open it.
 
 
 # %% task="courier"

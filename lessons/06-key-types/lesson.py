@@ -234,7 +234,8 @@ quiet = s3.put_object(Bucket="clinic-letters", Key="quiet.letter", Body=letter)
 quiet["ServerSideEncryption"], quiet.get("SSEKMSKeyId")
 
 # %% [markdown]
-# An **AWS owned key** lies in the service's account, not in yours. It costs nothing, and you see nothing of it.
+# An **AWS owned key** lies in the service's account, not in yours. It costs nothing, and you see nothing of it. The S3 User
+# Guide says *Amazon S3 managed key*; do not take it for an *AWS managed key*, which comes next.
 #
 # **Predict:** which calls to KMS does your trail have for this object?
 

@@ -136,6 +136,9 @@ def test_errors_without_words_get_some() -> None:
     assert "another encryption context" not in badly_wrapped
     assert stopped(InvalidTag()).startswith("`it` stopped with InvalidTag. AES-GCM gives no reason")
     assert "other associated data" in stopped(InvalidTag())
+    assert stopped(KeyError("SSEKMSKeyId")).endswith(
+        "`.get(...)` would give None instead of stopping."
+    )
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
     assert disabled.endswith("arn:aws:kms:x is disabled.")
     assert not disabled.endswith("..")
