@@ -1,7 +1,8 @@
-"""AWS IAM: what moto leaves out of it, permissions boundaries of users.
+"""AWS IAM: what moto leaves out of it, permissions boundaries of users and refusals of policies.
 
-moto answers everything else; these four answers are ours, on moto's own user objects.
-Source: botocore iam PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, GetUser, CreateUser.
+moto answers everything else, on its own user objects.
+Source: botocore iam PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, GetUser, CreateUser;
+IAM User Guide, "AWS JSON policy elements: Principal" (none in an identity-based policy).
 """
 
 from __future__ import annotations
@@ -10,13 +11,29 @@ from collections.abc import Callable
 from typing import Any
 
 from kmscourse.cloud import moto_door
+from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.protocol import Response
 
+#: Whose policy documents say what somebody may do, to whom they are attached.
+_OF_IDENTITIES = (
+    *("PutUserPolicy", "PutGroupPolicy", "PutRolePolicy"),
+    *("CreatePolicy", "CreatePolicyVersion"),
+)
+
 
 def perform(call: Call, ask_moto: Callable[[], Response]) -> dict[str, Any] | Response:
-    """Carry out an IAM operation, with boundaries for users."""
+    """Carry out an IAM operation, with boundaries for users.
+
+    Raises:
+        AWSError: MalformedPolicyDocument, for a policy of an identity that IAM does not save.
+    """
+    if call.operation in _OF_IDENTITIES:
+        try:
+            parse_policy(call.parameters["PolicyDocument"], code="MalformedPolicyDocument")
+        except MalformedPolicyError as error:
+            raise AWSError(error.code, error.message) from None
     if call.operation == "PutUserPermissionsBoundary":
         _user(call).permissions_boundary_arn = _boundary(call)
         return {}

@@ -153,6 +153,21 @@ def test_a_role_is_assumed_only_by_whom_it_trusts(aws: cloud.Cloud) -> None:
     refused(aws, lambda: stranger.assume_role(RoleArn=role, RoleSessionName="night"))
 
 
+@pytest.mark.parametrize("operation", ["put_user_policy", "create_policy"])
+def test_a_policy_of_an_identity_names_no_principal(aws: cloud.Cloud, operation: str) -> None:
+    """IAM User Guide, "AWS JSON policy elements: Principal"."""
+    iam = boto3.client("iam")
+    aws.session("nurse")
+    named = {"UserName": "nurse"} if operation == "put_user_policy" else {}
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    with pytest.raises(ClientError) as refused:
+        getattr(iam, operation)(**named, PolicyName="reads", PolicyDocument=policy)
+    said = refused.value.response["Error"]
+    assert said["Code"] == "MalformedPolicyDocument"
+    assert said["Message"] == "Policy document should not specify a principal."
+
+
 def test_a_boundary_caps_a_user(aws: cloud.Cloud, key_id: str) -> None:
     iam = boto3.client("iam")
     give("nurse", allow("kms:*"))

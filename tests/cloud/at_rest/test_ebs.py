@@ -439,6 +439,13 @@ def test_a_copied_image_may_have_another_key_and_one_of_ones_own_to_be_shared(
     assert aws.stored("ebs", root_of(ec2, made)).key_arn == key_arn
 
 
+def test_a_volume_needs_a_zone(ec2: Any) -> None:
+    """botocore CreateVolume: one of AvailabilityZone and AvailabilityZoneId."""
+    with pytest.raises(ClientError) as refused:
+        ec2.create_volume(Size=1)
+    assert code_of(refused) == "MissingParameter"
+
+
 def test_a_shared_image_launches_elsewhere_and_is_copied_only_with_its_storage(
     aws: cloud.Cloud, ec2: Any, kms: Any, key_arn: str
 ) -> None:

@@ -127,6 +127,10 @@ class EBS:
         there = moto_ebs.backend(call.account, call.region)
         encrypted = bool(parameters.get("Encrypted"))
         key_id = keys.check_parameters(call, encrypted=encrypted)
+        if not parameters.get("AvailabilityZone") and not parameters.get("AvailabilityZoneId"):
+            raise AWSError(  # that it is refused: botocore CreateVolume; the words are inferred
+                "MissingParameter", "The request must contain the parameter availabilityZone"
+            )
         snapshot, source = None, None
         if parameters.get("SnapshotId"):
             snapshot = self._usable(call, parameters["SnapshotId"])
