@@ -130,8 +130,8 @@ _SYMMETRIC, _ASYMMETRIC = "kms.request.symmetric", "kms.request.asymmetric"
     minutes=4,
     asks="`requests_per_month(requests)`: dollars for a dictionary of requests by kind",
     hints=[
-        "Which of the five kinds does the free tier know, and what becomes of it where they are fewer?",
-        "Only symmetric requests are free at first, and never less than none is paid. Every kind has its "
+        "Which kind of request does the free tier cover? What is paid when fewer are made than it holds?",
+        "Take the free tier off the symmetric requests only, and never go below zero. Every kind has its "
         "own price for ten thousand.",
         'Add up facts.price(name).cost(number) for each; for "kms.request.symmetric" take '
         "max(0, number - int(facts.limit('kms.free-tier.requests'))).",
@@ -561,7 +561,7 @@ def backoff(work):
     work.expect(busy.calls <= 4, "It did not stop after as many attempts as it was given.")
     work.expect(
         error is not None,
-        "After the last attempt it returned something: the last error must reach the caller.",
+        "After the last attempt it raised nothing: the last error must reach the caller.",
     )
     work.expect(busy.calls == 4, f"It made {busy.calls} attempts where 4 were allowed.")
     work.expect(
@@ -613,6 +613,8 @@ _EVEN = """def breaks_even_at(extra_keys):
             _EVEN.replace("free + int(extra_keys * price.per / price.value) + 1", "20_000"),
             says="The extra keys have to be earned",
         ),
+        Wrong(_EVEN.replace("int(extra_keys", "(extra_keys"), says="return a whole number"),
+        Wrong(_EVEN.replace(" + 1", ""), says="One object off"),
     ],
     also_right=[
         """def breaks_even_at(extra_keys):
@@ -630,21 +632,27 @@ def even(work):
     for extra in (4, 1, 30):
         said = work.call(breaks_even_at, extra)
         with work.or_say("Return a number of objects."):
-            said = int(said)
+            whole = int(said)
         today = Design(keys=1, writes=1, encryption="SSE-KMS")
         real = break_even(today, Design(keys=1 + extra))
         work.expect(
-            abs(said - 20_000) > 1,
+            abs(whole - 20_000) > 1,
             "The extra keys have to be earned by the requests that are saved.",
         )
         work.expect(
-            said - 20_000 > (real - 20_000) // 1000,
+            whole - 20_000 > (real - 20_000) // 1000,
             f"$0.03 is the price of ten thousand requests: {extra} dollars buy many more.",
         )
         work.expect(
-            abs(said + 20_000 - real) > 2,
+            abs(whole + 20_000 - real) > 2,
             f"Today's first 20,000 requests are free, so they save nothing: for {extra} extra keys it is {real:,}.",
         )
         work.expect(
-            abs(said - real) <= 1, f"For {extra} extra keys it is {real:,} objects, not {said:,}."
+            abs(whole - real) <= 1,
+            f"For {extra} extra keys it is {real:,} objects, not {whole:,}.",
+        )
+        work.expect(said == whole, "There is no part of an object: return a whole number.")
+        work.expect(
+            whole == real,
+            f"One object off: with {extra} extra keys the proposal is cheaper from {real:,} on.",
         )

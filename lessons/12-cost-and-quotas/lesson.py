@@ -142,16 +142,16 @@ answer["Plaintext"], answer["ResponseMetadata"]["RetryAttempts"]
 import random
 
 
-def with_backoff(call, wait, attempts=5):
-    for attempt in range(attempts):
+def with_backoff(call, wait, **request):
+    for attempt in range(5):
         if attempt:
             wait(random.uniform(0, 2 ** (attempt - 1)))
         try:
-            return call()
+            return call(**request)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("ThrottlingException", "SlowDown"):
                 raise
-            refused = error
+            refused = error  # Python forgets `error` at the end of its block
     raise refused
 
 
@@ -169,13 +169,12 @@ def wait(seconds):
 
 # %% shows="12.quotas"
 for name in lost:
-    with_backoff(
-        lambda name=name: nightly.put_object(Bucket="clinic-scans", Key=name, Body=b"a scan"), wait
-    )
-len(s3.list_objects_v2(Bucket="clinic-scans")["Contents"])
+    with_backoff(nightly.put_object, wait, Bucket="clinic-scans", Key=name, Body=b"a scan")
+stored = [each["Key"] for each in s3.list_objects_v2(Bucket="clinic-scans")["Contents"]]
+[name for name in lost if name not in stored]
 
 # %% [markdown]
-# All eleven are there. Patience cures a peak. If the import is *always* faster than the quota, the queue only grows, and
+# None: all eleven are there. Patience cures a peak. If the import is *always* faster than the quota, the queue only grows, and
 # every retry is one more request. Then there are two ways: ask AWS for a higher quota, or ask KMS less often.
 
 # %% [markdown]
@@ -197,7 +196,7 @@ refused = import_scans(f"morning-{number}" for number in range(11))
 len(refused), aws.meter.requests() - before
 
 # %% [markdown]
-# One request for eleven scans. AWS speaks of up to 99 percent less. The price of it: what the trail has of KMS no longer
+# One request for eleven scans. AWS speaks of up to 99 percent less. The price of it: what the trail shows of KMS no longer
 # names the object, since the *encryption context* is the bucket's. And objects from before stay as they were.
 
 # %%
@@ -254,7 +253,7 @@ facts.price("kms.key.month")
 # A key costs by the month, prorated by the hour, whether it is used or not: symmetric or asymmetric, made by KMS or
 # imported. A **replica key**, of a multi-Region key, is a key on the bill.
 #
-# The clinic makes three: one with a replica in Europe, one to sign with, and one whose material it imports.
+# The clinic makes three: one with a replica in Europe, one to sign with, and one for imported material.
 
 # %%
 records = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
@@ -285,7 +284,7 @@ keys + rotated
 #
 # ### Requests, by kind
 #
-# The study notes have one price. There are four.
+# The study notes have one price. There are five kinds of request, and four prices.
 
 # %%
 {
@@ -341,10 +340,11 @@ aws.meter.bill()
 # ### What is free
 #
 # Three things cost nothing here. The **free tier**: so many requests a month, in all Regions together; requests with
-# asymmetric keys and data key pairs are left out of it (how far, is partly from memory: the figure says so). The two AWS
+# asymmetric keys and data key pairs are left out of it (this is partly from memory, as the figure says). The two AWS
 # managed keys: no monthly fee, but their requests count. And the standard parameter.
 
 # %% shows="12.free"
+# AWS lists the names of its managed keys before it makes them: those have no target yet.
 managed = [each["AliasName"] for each in kms.list_aliases()["Aliases"] if "TargetKeyId" in each]
 managed, facts.limit("kms.free-tier.requests")
 
@@ -360,7 +360,7 @@ print(aws.meter.bill()[0].source)
 # The clinic grows. It writes 100,000 objects a month, and reads 900,000. Two proposals are on the table:
 #
 # - **one key** for everything, and no Bucket Key,
-# - **a key for each of five departments**, and Bucket Keys.
+# - **a key for each of five departments**, and Bucket Keys: one request for a hundred objects (`reuse`).
 #
 # A *design* is reckoned without running it, from the same prices.
 
@@ -374,7 +374,7 @@ one_key.bill()
 
 # %% [markdown]
 # **Predict:** five keys cost four dollars more, and save requests. The first 20,000 are free anyway. From how many objects
-# a month on are the five keys the cheaper? Reckon it: so many requests cost four dollars.
+# a month on are the five keys the cheaper? Reckon it: how many requests cost four dollars?
 
 # %% shows="12.reckon-a-bill"
 price = facts.price("kms.request.symmetric")
@@ -382,7 +382,8 @@ by_hand = 20_000 + 4 / (price.value / price.per)
 round(by_hand), break_even(one_key, five_keys)
 
 # %% [markdown]
-# That is the **break-even**: below it the one design is cheaper, above it the other.
+# That is the **break-even**: below it the one design is cheaper, above it the other. The second figure is the first
+# whole number of objects above it.
 #
 # Now move everything: the sliders answer at once. Which design is cheaper today? What dominates each? What does one
 # rotation do to them? What would Bucket Keys do for the one key?
