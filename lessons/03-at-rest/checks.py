@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import contextmanager
 
 import boto3
 from botocore.exceptions import ClientError
@@ -274,6 +275,10 @@ def _may(call, **parameters):
             says="S3 asked KMS in the dentist's name, and KMS refused",
         ),
         Wrong(
+            _READER.replace('{"Version": "2012-10-17", "Statement": [look, unlock]}', "look"),
+            says="Return a whole policy",
+        ),
+        Wrong(
             _READER.replace('"Resource": key', '"Resource": "*"'),
             says="objects under another key",
         ),
@@ -315,6 +320,10 @@ def reader(work):
             SSEKMSKeyId=under,
         )
     policy = work.call(work.function("reader_policy", returns=dict), mine, key)
+    work.expect(
+        "Statement" in policy,
+        "Return a whole policy: a dictionary with `Version`, and with what you have as its `Statement`.",
+    )
     with work.or_say("IAM does not accept this policy."):
         session = _given(aws, policy)
     dentist, its_kms = session.client("s3"), session.client("kms")
@@ -363,6 +372,13 @@ _DATABASE = """def encrypted_database(rds, instance, key):
     rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=new, DBSnapshotIdentifier=sealed)
     return new"""
 
+_FIXED_NAMES = """def encrypted_database(rds, instance, key):
+    rds.create_db_snapshot(DBInstanceIdentifier=instance, DBSnapshotIdentifier="plain")
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier="plain", TargetDBSnapshotIdentifier="sealed",
+                         KmsKeyId=key)
+    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="new", DBSnapshotIdentifier="sealed")
+    return "new\""""
+
 _CREATE = """def encrypted_database(rds, instance, key):
     rds.create_db_instance(DBInstanceIdentifier=instance + "-new", DBInstanceClass="db.t3.micro",
         Engine="postgres", AllocatedStorage=20, MasterUsername="clinic",
@@ -400,6 +416,7 @@ _CREATE = """def encrypted_database(rds, instance, key):
         Wrong(_DATABASE.replace("return new", "return sealed"), says="there is no instance called"),
     ],
     also_right=[
+        _FIXED_NAMES,
         """def encrypted_database(rds, instance, key):
     first, second = "first-" + instance, "second-" + instance
     rds.create_db_snapshot(DBInstanceIdentifier=instance, DBSnapshotIdentifier=first)
@@ -408,10 +425,38 @@ _CREATE = """def encrypted_database(rds, instance, key):
     made = rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier="third-" + instance,
         DBSnapshotIdentifier=copy["DBSnapshotIdentifier"])
-    return made["DBInstance"]["DBInstanceIdentifier"]"""
+    return made["DBInstance"]["DBInstanceIdentifier"]""",
     ],
 )
 def database(work):
+    with _cleared_away(_client("rds")):
+        _database(work)
+
+
+@contextmanager
+def _cleared_away(rds):
+    """What comes to RDS inside is deleted afterwards: an answer may use the same names again."""
+
+    def there():
+        instances = rds.describe_db_instances()["DBInstances"]
+        snapshots = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+        return (
+            {each["DBInstanceIdentifier"] for each in instances},
+            {each["DBSnapshotIdentifier"] for each in snapshots},
+        )
+
+    before = there()
+    try:
+        yield
+    finally:
+        instances, snapshots = (now - then for now, then in zip(there(), before, strict=True))
+        for name in instances:
+            rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+        for name in snapshots:
+            rds.delete_db_snapshot(DBSnapshotIdentifier=name)
+
+
+def _database(work):
     aws, key, secret = work.value("aws"), work.value("key"), _secret().decode()
     rds, old = _client("rds"), f"dentist-{os.urandom(6).hex()}"
     rds.create_db_instance(
@@ -431,7 +476,11 @@ def database(work):
         found = rds.describe_db_instances(DBInstanceIdentifier=new)["DBInstances"][0]
     except ClientError:
         work.fail(f"Return the identifier of the new instance: there is no instance called {new}.")
-    work.expect(new != old and found["StorageEncrypted"], "The new instance is not encrypted.")
+    work.expect(
+        new != old and found["StorageEncrypted"],
+        "The new instance is not encrypted: it is as its snapshot is. Only a copy of the snapshot can "
+        "name a key.",
+    )
     work.expect(
         found["KmsKeyId"] == key,
         "The new instance is encrypted under another key than the clinic's.",

@@ -158,10 +158,12 @@ lab.check("drive")
 # - `"secret"`: a secret of Secrets Manager under the key,
 # - `"table"`: an item of a DynamoDB table under the key.
 #
-# Which can it still read in the minute *after*? Answer with a set of names: `{"volume", ...}`. The check does it and looks.
+# Which can it still read in the minute *after*? Put a set of names into
+# `still_readable`. The check does it and looks.
 
 # %% task="alarm"
 # begin solution
+# stub: still_readable = ...  # {"volume", ...}
 still_readable = {"volume", "poster", "table"}
 # end solution
 

@@ -529,7 +529,7 @@ table(
 )
 
 # %% [markdown]
-# A standard `SecureString` is KMS's own ciphertext, with no data key: this is why it says *usually* a data key. The advanced
+# A standard `SecureString` is KMS's own ciphertext, with no data key. So *usually* it is a data key, and not always. The advanced
 # one is larger, and gets one. What lies there is a message of the AWS Encryption SDK, so we can open its layers. Move with
 # the arrow keys.
 
@@ -664,7 +664,8 @@ table(
 # %% [markdown]
 # Three kinds of losing:
 #
-# - **At once:** S3, both stores of secrets, and RDS. They ask KMS for each reading, or, like RDS, watch the key.
+# - **At once:** S3 and both stores of secrets, which ask KMS for each reading. Here RDS as well; on AWS it may go on until
+#   it next needs the key.
 # - **Late:** DynamoDB, which remembers its table key for minutes, and EBS, whose data key is in memory.
 # - **Never:** what is not under this key.
 #
@@ -730,7 +731,7 @@ facts.get("RDS-02")
 # %% [markdown]
 # ## What it cost
 #
-# Every call you made was counted. Of the KMS key and the calls to it, this notebook would have cost on AWS:
+# Every call you made was counted. The key, the secrets and the calls would have cost on AWS:
 
 # %%
 aws.meter.bill()
