@@ -8,10 +8,11 @@ bucket policy that decides.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -35,6 +36,7 @@ PATIENTS = {
 REPORT = "reports/2026-10.json"
 STAFF = ("contractor", "helpdesk", "accountant")
 """Users who may fetch objects, of some departments, and decrypt none of them."""
+USERS = ("clinic-app", "auditor", "visitor", *STAFF)
 ROLE = "records-auditor"
 
 Statement = dict[str, Any]
@@ -78,6 +80,12 @@ class Documents:
         """The same, to be changed without changing these."""
         return deepcopy(self)
 
+    def statements(self) -> list[tuple[str, Statement]]:
+        """Where each statement stands, and the statement."""
+        policies = {"key": self.key, "bucket": self.bucket, "role": self.role, "trust": self.trust}
+        policies |= self.users
+        return [(place, each) for place, found in policies.items() for each in found]
+
 
 class Clinic:
     """The clinic in a simulated AWS.
@@ -94,7 +102,7 @@ class Clinic:
         self.aws, self.bucket = aws, BUCKET
         self.account = f"arn:aws:iam::{aws.account_id}"
         self.kms, self.s3, self.iam = (boto3.client(each) for each in ("kms", "s3", "iam"))
-        for name in ("clinic-app", "auditor", "visitor", *STAFF):
+        for name in USERS:
             self.iam.create_user(UserName=name)
         anything = [allow("All", ["s3:GetObject", "kms:Decrypt"], Resource="*")]
         self._outsiders(PARTNER, ("statistics", "trainee", "newcomer"), anything)
@@ -215,6 +223,27 @@ class Clinic:
         if instead_of is None or instead_of.grants != documents.grants:
             self._grants(documents.grants)
 
+    def in_place(self) -> Documents:
+        """The policies that count now; without the grants."""
+        kms, s3, iam = self.kms, self.s3, self.iam
+        return Documents(
+            key=_found(lambda: kms.get_key_policy(KeyId=self.key_arn)["Policy"]),
+            bucket=_found(lambda: s3.get_bucket_policy(Bucket=BUCKET)["Policy"]),
+            users={each: self._inline("user", each) for each in USERS},
+            role=self._inline("role", ROLE),
+            trust=_found(lambda: iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]),
+        )
+
+    def _inline(self, kind: str, name: str) -> list[Statement]:
+        """The statements of the inline policies of a user or role."""
+        asked = {f"{kind.capitalize()}Name": name}
+        names: list[str] = []
+        with suppress(ClientError):  # somebody who was deleted may nothing
+            names = getattr(self.iam, f"list_{kind}_policies")(**asked)["PolicyNames"]
+        get = getattr(self.iam, f"get_{kind}_policy")
+        found = (get(PolicyName=each, **asked)["PolicyDocument"] for each in names)
+        return [*chain(*(_statements(each) for each in found))]
+
     def _user(self, name: str, statements: list[Statement]) -> None:
         self.aws.session(name)  # one who was deleted is there again
         iam = self.iam
@@ -274,3 +303,18 @@ def may_fetch(s3: Any, key: str) -> bool:
 
 def _text(statements: list[Statement]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _found(read: Callable[[], str | dict[str, Any]]) -> list[Statement]:
+    """The statements of the policy that is read; none where there is no policy."""
+    try:
+        return _statements(read())
+    except ClientError:
+        return []
+
+
+def _statements(policy: str | dict[str, Any]) -> list[Statement]:
+    """The statements of a policy, as text or as boto3 reads it."""
+    document = json.loads(policy) if isinstance(policy, str) else policy
+    found = document["Statement"]
+    return found if isinstance(found, list) else [found]

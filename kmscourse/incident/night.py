@@ -50,7 +50,7 @@ class Truth:
 
     Attributes:
         callers: the ARNs by which the intruder may be named, the one in the record first.
-        statements: the ids by which the statement or grant may be named, the one of now last.
+        statements: the Sid of the statement; of a grant its ids, the one of now last.
         first, last: `eventTime` of the first and the last record that was opened.
         did_read: the objects that were opened.
         could_read: the departments whose records could have been.
@@ -118,7 +118,7 @@ class Night:
         }
         fetched = tuple(sorted(self._dice.sample(DEPARTMENTS, 3)))
         self._fetched = fetched
-        meant = self._clinic.documents(fetched)
+        self._meant = meant = self._clinic.documents(fetched)
         self._documents = meant.copy()
         self._leak = LEAKS[number % len(LEAKS)](self._clinic, self._documents, fetched, self._dice)
         self._clinic.put_in_place(meant)
@@ -159,7 +159,7 @@ class Night:
         user = f"arn:aws:iam::{self._leak.account}:user/{self._leak.user}"
         return Truth(
             callers=(caller, user) if caller != user else (caller,),
-            statements=(self._leak.statement, *self._grant_ids()),
+            statements=self._grant_ids() or (self._leak.statement,),
             first=min(times),
             last=max(times),
             did_read=frozenset(did),
@@ -245,6 +245,16 @@ class Night:
                 return True
         return False
 
+    def still_stands(self) -> bool:
+        """Whether the statement or grant of that night is in place, whoever may use it now."""
+        sids = {each.get("Sid") for _, each in self._clinic.in_place().statements()}
+        return bool(self._grant_ids()) or self._leak.statement in sids
+
+    def missing(self) -> list[str]:
+        """The Sids of the statements that were meant, and are gone or say something else now."""
+        there = self._clinic.in_place().statements()
+        return [each[1]["Sid"] for each in self._meant.statements() if each not in there]
+
     def locked_out(self) -> list[str]:
         """Who can no longer do the work that was meant, whatever the state of the key."""
         out = []
@@ -278,10 +288,11 @@ class Night:
         """How things stand now, in three lines."""
         out = self.locked_out()
         reads = self.intruder_may_read()
+        is_open = self.still_stands() or self.door_is_open()
         return "\n".join(
             (
                 f"The intruder {'may still open records' if reads else 'is out'}.",
-                f"The door is {'open' if self.door_is_open() else 'shut'}.",
+                f"The door is {'open' if is_open else 'shut'}.",
                 f"The clinic: {'locked out: ' + ', '.join(out) if out else 'nobody locked out'}; "
                 f"the key is {self.key_state()}.",
             )

@@ -3,6 +3,8 @@
 The same checks serve every night: they know the truth of the one that was begun.
 """
 
+import boto3
+
 from kmscourse.lab import Wrong, task
 
 
@@ -36,6 +38,7 @@ def _night(work):
         Wrong('who = "arn:aws:iam::123456789012:user/clinic-app"', says="reads as their work"),
         Wrong('who = "arn:aws:iam::123456789012:user/visitor"', says="was refused each time"),
         Wrong('who = "arn:aws:iam::123456789012:user/learner"', says="No record says that"),
+        Wrong('who = "contractor"', says="Give the whole ARN"),
         Wrong("who = sorted(night.readers)", says="should be text"),
     ],
     also_right=[
@@ -52,6 +55,10 @@ def who(work):
     theirs = [call for call in calls if call["userIdentity"].get("arn") == named]
     if named in night.truth.callers:
         return
+    work.expect(
+        named.startswith("arn:"),
+        "Give the whole ARN, as it stands in userIdentity, not the name alone.",
+    )
     work.expect(theirs, "No record says that this caller decrypted with the key.")
     work.expect(
         not all("errorCode" in call for call in theirs),
@@ -134,6 +141,10 @@ def when(work):
         Wrong('through = "Monitoring"', says="does not let anybody read"),
         Wrong('through = "Fix"', says="There is no statement or grant"),
         Wrong(
+            'through = kms.list_grants(KeyId=night.key_arn)["Grants"][0]["Name"]',
+            says="This is the Name of a grant",
+        ),
+        Wrong(
             'through = kms.list_grants(KeyId=night.key_arn)["Grants"]',
             says="should be text",
         ),
@@ -153,6 +164,11 @@ def through(work):
     work.expect(
         named not in night.register.statements,
         "This statement was meant, and the clinic needs it: see night.register.",
+    )
+    grants = boto3.client("kms").list_grants(KeyId=night.key_arn)["Grants"]
+    work.expect(
+        named not in {each.get("Name") for each in grants},
+        "This is the Name of a grant; calls ask for its GrantId.",
     )
     work.fail("There is no statement or grant with this id that let them read.")
 
@@ -278,6 +294,11 @@ _CONTAIN = """def contain(who):
             says="is locked out now: clinic-app",
         ),
         Wrong(
+            "def contain(who):\n"
+            "    iam.delete_user_policy(UserName=who.split('/')[-1], PolicyName='work')",
+            says="may still use the key",
+        ),
+        Wrong(
             "def contain(who):\n    kms.disable_key(KeyId=night.key_arn)",
             says="KMSInvalidStateException",
         ),
@@ -294,8 +315,15 @@ def contain(work):
     night = _night(work)
     function = work.function("contain")
     night.reopen()
-    work.call(function, night.truth.callers[0])
+    who = night.truth.callers[0]
+    work.call(function, who)
     work.expect(not night.intruder_may_read(), "The caller may still open records.")
+    *_, use = night.replay(who, min(night.truth.did_read))
+    work.expect(
+        not use.allowed,
+        "The caller cannot fetch the object now, but may still use the key, for whatever else they can "
+        "fetch. Shut them out by the key.",
+    )
     _nobody_is_locked_out(work, night)
 
 
@@ -333,6 +361,17 @@ _CLOSE = """def close(through):
         ),
         Wrong(
             "def close(through):\n"
+            "    iam.delete_user_policy(UserName=who.split('/')[-1], PolicyName='work')",
+            says="what let them in still stands",
+        ),
+        Wrong(
+            "def close(through):\n"
+            "    kms.revoke_grant(KeyId=night.key_arn, GrantId=through)\n"
+            "    iam.delete_user_policy(UserName=who.split('/')[-1], PolicyName='work')",
+            says="StaffFetches",
+        ),
+        Wrong(
+            "def close(through):\n"
             "    kms.put_key_policy(KeyId=night.key_arn, Policy=without(key_policy(), 'Account'))",
             says="will not allow you to update the key policy",
         ),
@@ -357,6 +396,14 @@ def close(work):
         "The door is still open: the caller could come back, or somebody else could come the same way.",
     )
     _nobody_is_locked_out(work, night)
+    work.expect(
+        not night.still_stands(),
+        "Nobody comes in at this moment, but what let them in still stands. Take it away itself.",
+    )
+    missing = ", ".join(night.missing())
+    work.expect(
+        not missing, f"Something else is gone, or has changed: {missing}. See night.register."
+    )
 
 
 @task(

@@ -21,8 +21,9 @@
 # | Analyst | through which statement, and what they could read | 3, 4 |
 # | Responder | how to contain, close and recover | 5, 6, 7 |
 #
-# Everybody who starts with the same word has the same night. The responder need not wait for the others: the functions of
-# tasks 5 and 6 are *given* the findings. Tasks 5, 6 and 7 each begin at three o'clock again; what you did before is undone.
+# Alone, you are all three, one after the other. As three, start with the same word, each on a machine of your own: you have
+# the same night. The analyst needs the detective's `who`. The responder waits for nobody: the functions of tasks 5 and 6 are
+# *given* the findings.
 
 # %%
 import json
@@ -106,8 +107,9 @@ lab.check("when")
 # %% [markdown]
 # ## 3 · Through which statement?
 #
-# Give its `Sid`; for a grant, its `GrantId`. `night.replay(who, "cardiology/4711.json")` gives one decision for each step that
-# it takes to read that object. `decision.because` says why, `decision.decided_by` has the statements, and
+# Give its `Sid`; for a grant, its `GrantId`. Take an object that they opened: the encryption context names it, as in
+# `"cardiology/4711.json"`. `night.replay(who, key)`, with that key, gives one decision for each step that it takes to read the
+# object. `print(decision.because)` says why, `decision.decided_by` has the statements, and
 # `kmscourse.views.DecisionView(decision)` draws it.
 #
 # Not every statement that lets them read was a mistake, and not every unknown one lets somebody read.
@@ -160,6 +162,8 @@ lab.check("read")
 #
 # Shut out this one caller, at once, by the key. It must not matter how they came in; and everybody of the clinic must go on
 # as before. `who` is an ARN as in task 1.
+#
+# Each check of tasks 5, 6 and 7 begins at three o'clock again: what you did before is undone.
 
 
 # %% task="contain"
@@ -256,10 +260,10 @@ lab.check("recover")
 # %% [markdown]
 # ## The real night
 #
-# Now all of it, in the right order, once, and how things stand:
+# Now all of it, in the right order, once, and how things stand. (As three: on one machine, with what the others found.)
 
 # %%
-night.reopen()
+night = incident.begin(word)
 contain(who)
 close(through)
 recover()

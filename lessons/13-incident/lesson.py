@@ -204,7 +204,7 @@ kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(contained))
 night.intruder_may_read(), night.locked_out()
 
 # %% [markdown]
-# `False`, and nobody of the clinic is locked out.
+# `False`, and nobody of the clinic is locked out. (That is what the policies say. The key itself still waits.)
 #
 # **Predict:** the intruder is out. Is the door shut?
 
@@ -227,7 +227,7 @@ night.door_is_open(), night.locked_out()
 # |---|---|---|
 # | a statement of the key policy | `put_key_policy` | it counts at once for everybody whom it names |
 # | a grant | `revoke_grant` | it stands in no policy: `list_grants` shows it |
-# | a policy in IAM, let through by the account's statement in the key policy | `delete_user_policy` | the key policy itself is right |
+# | a statement of an IAM policy, let through by the account's statement in the key policy | `put_user_policy`, without it | the key policy itself is right |
 # | a role's trust policy | `update_assume_role_policy` | sessions that exist go on until they end |
 # | a bucket policy | `put_bucket_policy` | the key may be open to that account for another purpose |
 
@@ -239,9 +239,8 @@ night.door_is_open(), night.locked_out()
 
 # %%
 waiting = kms.describe_key(KeyId=night.key_arn)["KeyMetadata"]
-waiting["KeyState"] if "DeletionDate" not in waiting else (
-    waiting["DeletionDate"] - night.alarm_at
-).days
+left = waiting.get("DeletionDate", night.alarm_at) - night.alarm_at
+waiting["KeyState"], left.days
 
 # %% [markdown]
 # **Predict:** the deletion is cancelled. Can the clinic read again?

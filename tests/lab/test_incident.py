@@ -63,6 +63,8 @@ def test_the_lab_can_be_done_in_every_night(kind: str, word: str) -> None:
         "The door is shut.",
         "The clinic: nobody locked out; the key is Enabled.",
     ]
+    assert not night.still_stands()
+    assert night.missing() == []
     states = {name: session.judge(task).state for name, task in session.tasks.items()}
     assert set(states.values()) == {State.DONE}, states
 
@@ -139,6 +141,14 @@ def test_a_session_outlives_the_trust_policy_that_made_it() -> None:
 @pytest.mark.parametrize(
     ("word", "task", "answer", "says"),
     [
+        ("moon", "close", "def close(through):\n    contain(who)", "still stands"),
+        (
+            "storm",
+            "close",
+            "def close(through):\n"
+            "    iam.delete_user_policy(UserName=who.split('/')[-1], PolicyName='work')",
+            "gone, or has changed: StaffFetches",
+        ),
         (
             "thunder",
             "who",
