@@ -206,7 +206,7 @@ def _model(service: str, operation: str, resource: str) -> Model:
 def _principal_arn(request: Request) -> str | None:
     """The role ARN in the context, if the caller's code put it there."""
     for key, value in request.context.items():
-        if key.lower() == "aws:principalarn" and isinstance(value, str):
+        if len(key) == 16 and key.lower() == "aws:principalarn" and isinstance(value, str):
             return value if ":role/" in value else None
     return None
 

@@ -177,7 +177,11 @@ def steps_of(scene: Scene) -> tuple[Step, ...]:
             out += grants
             grants = []
         if scene.has_a_say(layer):
-            out += [Step(scene, place, scene.failed_on(place)) for place in places]
+            for place in places:
+                failed_on = place.settled
+                out.append(
+                    Step(scene, place, scene.failed_on(place) if failed_on is None else failed_on)
+                )
     return (*out, *grants)
 
 
@@ -348,7 +352,7 @@ def _plain(steps: list[Step]) -> tuple[str, str]:
 
 # ---------------------------------------------------------------- the one sentence
 
-_CLOSENESS = {"condition": 3, "resource": 2, "action": 1, "principal": 0, "": 0}
+_CLOSENESS = {"condition": 3, "resource": 2, "action": 1}
 
 
 def _nearest(scene: Scene, layer: Layer) -> str:
@@ -360,8 +364,11 @@ def _nearest(scene: Scene, layer: Layer) -> str:
     best, rank = None, (0 if layer is _RESOURCE else 1, Match.DIRECT)
     for own, places in scene.plan.layers:
         for place in places if own is layer else ():
-            closeness = (_CLOSENESS[scene.failed_on(place)], place.match)
-            if closeness > rank and place.statement.effect == "Allow":
+            failed_on = scene.failed_on(place)
+            if failed_on in ("", "principal") or place.statement.effect == "Deny":
+                continue
+            closeness = (_CLOSENESS[failed_on], place.match)
+            if closeness > rank:
                 best, rank = place, closeness
     if best is None:
         return ""
