@@ -401,3 +401,17 @@ def ebs_managed_key(w: World) -> bool:
 )
 def images_of_amazon(w: World) -> bool:
     return bool(w.client("ec2").describe_images(Owners=["amazon"])["Images"])
+
+
+# Amazon RDS
+
+
+@behaviour(
+    "Amazon RDS",
+    "A database whose KMS key is disabled is lost when RDS needs the key: at once, or later",
+    "Amazon RDS User Guide, AWS KMS key management",
+    "It is lost at once, and can be started again within seven days.",
+    tried=False,
+)
+def rds_loses_its_key(w: World) -> bool:
+    return False
