@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,11 @@ def _of_task(session: Session, task: Task, cell: CodeCell) -> Iterator[str]:
     """What is wrong, tried where the cells above have run and the task's own has not."""
     if (state := _judge(session, task).state) is not State.NOT_ATTEMPTED:
         yield f"before its cell is run it says {state!r}, not 'not attempted'."
-    report = _with_answer(session, task, stub(cell.source))
+    untouched = stub(cell.source)
+    for name in task.defines:
+        if not re.search(rf"\b{name}\b", untouched):
+            yield f"the untouched cell does not show the name `{name}`, which its check asks for."
+    report = _with_answer(session, task, untouched)
     if isinstance(report, str):
         yield f"the untouched cell stops with {report}."
     elif report.state is not State.NOT_ATTEMPTED:

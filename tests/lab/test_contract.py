@@ -133,6 +133,11 @@ def test_checks_that_break_it_are_caught(
             None,
         ),
         (("def double", "undefined\ndef double"), "double", "untouched cell stops with NameError"),
+        (
+            (LAB[LAB.index("def double") :], "# begin solution\ndouble = int\n# end solution\n"),
+            "double",
+            "does not show the name `double`",
+        ),
     ],
 )
 def test_labs_that_break_it_are_caught(
