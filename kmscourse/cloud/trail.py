@@ -162,15 +162,24 @@ class Trail:
             )
 
     def _copy_to_owners(self, record: dict[str, Any]) -> None:
-        """Cross-account use is logged in both accounts, under one sharedEventID."""
+        """Cross-account use is logged in both accounts, under one sharedEventID.
+
+        The owner of the resource sees the caller as `_from_outside` says.
+        """
         caller = record["recipientAccountId"]
         owners = {r["accountId"] for r in record.get("resources", [])} - {caller}
         if not owners or record.get("errorCode"):
             return
         record["sharedEventID"] = self._random.uuid()
         for owner in sorted(owners):
-            copy = {**record, "recipientAccountId": owner, "eventID": self._random.uuid()}
-            self._records.append(copy)
+            self._records.append(
+                {
+                    **record,
+                    "userIdentity": _from_outside(record["userIdentity"]),
+                    "recipientAccountId": owner,
+                    "eventID": self._random.uuid(),
+                }
+            )
 
     def events(
         self,
@@ -270,6 +279,19 @@ def _identity(call: Call) -> dict[str, Any]:
     return identity
 
 
+def _from_outside(identity: dict[str, Any]) -> dict[str, Any]:
+    """A caller as another account sees them: their account and id, and no name.
+
+    Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element", AWSAccount; IAM User
+    Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail", the cross-account example.
+    """
+    if "accountId" not in identity:  # a service
+        return identity
+    kept = {name: identity[name] for name in ("principalId", "accountId")}
+    through = {"invokedBy": identity["invokedBy"]} if "invokedBy" in identity else {}
+    return {"type": "AWSAccount", **kept, **through}
+
+
 def _is_read_only(call: Call) -> bool:
     names = _READ_ONLY + (_KMS_READ_ONLY if call.service == "kms" else ())
     return call.operation.startswith(names)
@@ -297,8 +319,11 @@ _CONTEXTS = {
 
 
 def _who(identity: dict[str, Any]) -> str:
-    arn = str(identity.get("arn", identity.get("invokedBy", "")))
-    return arn.rpartition(":")[2]
+    if "arn" in identity:
+        return str(identity["arn"]).rpartition(":")[2]
+    if "accountId" in identity:  # of another account
+        return f"{identity['accountId']}/{identity['principalId']}"
+    return str(identity.get("invokedBy", "")).rpartition(":")[2]
 
 
 def _short(arn: str) -> str:

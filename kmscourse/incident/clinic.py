@@ -124,6 +124,11 @@ class Clinic:
             iam.create_user(UserName=name)
             iam.put_user_policy(UserName=name, PolicyName="work", PolicyDocument=_text(may))
 
+    def id_of(self, user: str, account: str) -> str:
+        """A user's unique id: all that the trail of another account shows of them."""
+        iam = self.aws.account(account).session("root").client("iam")
+        return str(iam.get_user(UserName=user)["User"]["UserId"])
+
     def documents(self, departments: Iterable[str]) -> Documents:
         """Who may what, on purpose.
 

@@ -49,7 +49,7 @@ class Truth:
     """What was so that night. For the checks of the lab.
 
     Attributes:
-        callers: the ARNs by which the intruder may be named, the one in the record first.
+        callers: by what the intruder may be named, as in the clinic's own trail first.
         statements: the Sid of the statement; of a grant its ids, the one of now last.
         first, last: `eventTime` of the first and the last record that was opened.
         did_read: the objects that were opened.
@@ -97,7 +97,8 @@ class Night:
         bucket, key_arn, departments: where the records lie, under which key, of whom.
         alarm_at: when the alarm went off; what happened later is your own doing.
         register: which statements were meant, and what for.
-        readers: the ARNs of those who read records as their work, as they stand in the trail.
+        readers: who reads records as their work, as the clinic's trail has them: by ARN, and of
+            another account by the principal's id.
         intruder: the client of S3 with which the intruder read.
         truth: what was so that night, for the checks of the lab.
     """
@@ -114,7 +115,7 @@ class Night:
         self.readers = {
             f"arn:aws:iam::{account}user/clinic-app",
             f"arn:aws:sts::{account}assumed-role/{ROLE}/auditor",
-            f"arn:aws:iam::{PARTNER}:user/statistics",
+            self._clinic.id_of("statistics", PARTNER),
         }
         fetched = tuple(sorted(self._dice.sample(DEPARTMENTS, 3)))
         self._fetched = fetched
@@ -151,9 +152,9 @@ class Night:
         for key in did:
             _fetch(self.intruder, key)
             self.aws.clock.advance(seconds=self._dice.randint(20, 90))
-        opened = self.aws.trail.events("Decrypt", after=before)
+        opened = self.aws.trail.events("Decrypt", after=before, account=self.aws.account_id)
         times = [each["eventTime"] for each in opened]
-        caller = opened[0]["userIdentity"]["arn"]
+        caller = _caller(opened[0])
         self._read(self._user("statistics", PARTNER), [REPORT])
         self._at(24, 3, 0)
         user = f"arn:aws:iam::{self._leak.account}:user/{self._leak.user}"
@@ -306,7 +307,8 @@ class Night:
         Nothing is called, so nothing is recorded: this is what IAM's policy simulator is for.
 
         Args:
-            who: the ARN of a user, or of a session, as in the trail.
+            who: the ARN of a user, or of a session, or the id of a principal of another account, as
+                in the clinic's trail.
             key: of an object in the bucket.
 
         Returns:
@@ -314,7 +316,10 @@ class Night:
             using the KMS key.
         """
         chain = []
-        name = who.rpartition("/")[2]
+        name, about = who.rpartition("/")[2], {}
+        if not who.startswith("arn:"):
+            about = {"aws:userid": who}
+            who = self._outsider(who)
         ours = who.split(":")[4] == self.aws.account_id
         session = ours and ":assumed-role/" in who
         if session:
@@ -327,9 +332,9 @@ class Night:
         s3, kms = self._clinic.s3, self._clinic.kms
         kms_key = self._clinic.billing_arn if key.startswith("billing/") else self.key_arn
         bucket_policy = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
-        fetch = Request(who, "s3:GetObject", house.arn_of(key), self.aws.account_id)
+        fetch = Request(who, "s3:GetObject", house.arn_of(key), self.aws.account_id, about)
         chain.append(decide(fetch, Policies(identity=identity, resource=bucket_policy)))
-        through_s3 = {
+        through_s3 = about | {
             "kms:ViaService": f"s3.{self.aws.region}.amazonaws.com",
             "kms:EncryptionContext:aws:s3:arn": house.arn_of(key),
         }
@@ -339,6 +344,13 @@ class Night:
         given = [Grant.from_listing(each) for each in grants]
         chain.append(decide(use, Policies(identity=identity, resource=key_policy, grants=given)))
         return chain
+
+    def _outsider(self, principal_id: str) -> str:
+        """An ARN to ask by for a principal of another account, whose name is not ours to know."""
+        for record in self.aws.trail.events(account=self.aws.account_id):
+            if record["userIdentity"].get("principalId") == principal_id:
+                return f"arn:aws:iam::{record['userIdentity']['accountId']}:user/{principal_id}"
+        raise ValueError(f"No record of the clinic names {principal_id!r}.")
 
     def _taking_on(self, who: str) -> list[Decision]:
         """The decision by which somebody took on the role, for the session that it made."""
@@ -367,6 +379,12 @@ class Night:
 
     def __repr__(self) -> str:
         return "<Night: 03:00, the alarm is on>"
+
+
+def _caller(record: dict[str, Any]) -> str:
+    """Who called, as a record of the clinic's trail has it."""
+    identity = record["userIdentity"]
+    return str(identity.get("arn") or identity["principalId"])
 
 
 def _fetch(s3: Any, key: str) -> None:

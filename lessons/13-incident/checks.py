@@ -23,13 +23,13 @@ def _night(work):
     "who",
     minutes=4,
     practises="13.who-and-when",
-    asks="`who`: the ARN of whoever read records and had no business there",
+    asks="`who`: whoever read records and had no business there, as `caller(event)` names them",
     hints=[
         "Which records say that something was really decrypted, and who of the callers reads as their "
         "work?",
         "Take the events whose eventName is Decrypt and that have no errorCode. Collect "
-        'event["userIdentity"]["arn"], and take night.readers away.',
-        '(who,) = {event["userIdentity"]["arn"] for event in events if event["eventName"] == "Decrypt" '
+        'caller(event), and take night.readers away.',
+        '(who,) = {caller(event) for event in events if event["eventName"] == "Decrypt" '
         'and "errorCode" not in event} - night.readers',
     ],
     why="A name, from the trail and nothing else. Not the busiest caller and not the loudest: the one "
@@ -44,7 +44,7 @@ def _night(work):
     also_right=[
         "seen = [event for event in events if event['eventName'] == 'Decrypt']\n"
         "seen = [event for event in seen if event['eventTime'] > '2026-11-24T02:31']\n"
-        "names = [event['userIdentity']['arn'] for event in seen]\n"
+        "names = [caller(event) for event in seen]\n"
         "who = [name for name in names if name not in night.readers][0]"
     ],
 )
@@ -52,7 +52,7 @@ def who(work):
     night, named = _night(work), work.value("who", str)
     work.expect(named not in night.readers, "This one reads as their work: see night.readers.")
     calls = night.aws.trail.events("Decrypt", resource=night.key_arn)
-    theirs = [call for call in calls if call["userIdentity"].get("arn") == named]
+    theirs = [call for call in calls if named in call["userIdentity"].values()]
     if named in night.truth.callers:
         return
     work.expect(
@@ -77,7 +77,7 @@ def who(work):
         "Is every record of this caller one of reading?",
         "Only Decrypt without errorCode counts: a refusal is no reading, and taking on a role is none.",
         'times = sorted(event["eventTime"] for event in events if event["eventName"] == "Decrypt" and '
-        '"errorCode" not in event and event["userIdentity"]["arn"] == who); first, last = times[0], '
+        '"errorCode" not in event and caller(event) == who); first, last = times[0], '
         "times[-1]",
     ],
     why="The window decides what else to look at: what happened before the first, and which records "
@@ -85,25 +85,25 @@ def who(work):
     wrong=[
         Wrong(
             "times = sorted(event['eventTime'] for event in events\n"
-            "               if event['userIdentity']['arn'] == who)\n"
+            "               if caller(event) == who)\n"
             "first, last = times[0], times[-1]",
             says="Nothing was opened at your first time",
         ),
         Wrong(
             "times = [event['eventTime'] for event in events if event['eventName'] == 'Decrypt'\n"
-            "         and 'errorCode' not in event and event['userIdentity']['arn'] == who]\n"
+            "         and 'errorCode' not in event and caller(event) == who]\n"
             "first, last = times[0], times[-1]",
             says="Your first time is later than your last",
         ),
         Wrong(
             "times = sorted(event['eventTime'] for event in events\n"
-            "               if event['userIdentity']['arn'] == who and 'errorCode' not in event)\n"
+            "               if caller(event) == who and 'errorCode' not in event)\n"
             "first, last = times[0], str(night.alarm_at)[:19].replace(' ', 'T') + 'Z'",
             says="Nothing was opened at your last time",
         ),
     ],
     also_right=[
-        "times = {event['eventTime'] for event in events if event['userIdentity']['arn'] == who\n"
+        "times = {event['eventTime'] for event in events if caller(event) == who\n"
         "         and event['eventName'] == 'Decrypt' and not event.get('errorCode')}\n"
         "first, last = min(times), max(times)"
     ],
@@ -193,7 +193,7 @@ def through(work):
         Wrong(
             "did_read = {arn for event in events for arn in\n"
             "    [(event['requestParameters'] or {}).get('encryptionContext', {}).get('aws:s3:arn')]\n"
-            "    if arn and event['userIdentity']['arn'] == who}\n"
+            "    if arn and caller(event) == who}\n"
             "could_read = set(night.departments)",
             says="Give the keys of the objects alone",
         ),
@@ -207,7 +207,7 @@ def through(work):
             "def _read(event):\n"
             "    return event['requestParameters']['encryptionContext']['aws:s3:arn'].partition('/')[2]\n"
             "did_read = {_read(event) for event in events if event['eventName'] == 'Decrypt'\n"
-            "    and 'errorCode' not in event and event['userIdentity']['arn'] == who}\n"
+            "    and 'errorCode' not in event and caller(event) == who}\n"
             "could_read = set(night.departments)",
             says="could not have been read",
         ),
@@ -215,7 +215,7 @@ def through(work):
             "def _read(event):\n"
             "    return event['requestParameters']['encryptionContext']['aws:s3:arn'].partition('/')[2]\n"
             "did_read = {_read(event) for event in events if event['eventName'] == 'Decrypt'\n"
-            "    and 'errorCode' not in event and event['userIdentity']['arn'] == who}\n"
+            "    and 'errorCode' not in event and caller(event) == who}\n"
             "could_read = {sorted(key.partition('/')[0] for key in did_read)[0]}",
             says="could have been read as well",
         ),
@@ -225,7 +225,7 @@ def through(work):
         "    return event['requestParameters']['encryptionContext']['aws:s3:arn'].split(':::')[1]\n"
         "did_read = frozenset(_read(event).replace(night.bucket + '/', '') for event in events\n"
         "    if event['eventName'] == 'Decrypt' and 'errorCode' not in event\n"
-        "    and event['userIdentity']['arn'] == who)\n"
+        "    and caller(event) == who)\n"
         "could_read = frozenset(each for each in night.departments\n"
         "    if [d.allowed for d in night.replay(who, each + '/x.json')].count(False) == 0)"
     ],

@@ -48,7 +48,8 @@ print(night)
 night.register
 
 # %% [markdown]
-# Who reads records as their work, as they stand in the trail:
+# Who reads records as their work, as they stand in the trail. One is of another account: of such, CloudTrail shows the account
+# and the principal's id, and no ARN.
 
 # %%
 sorted(night.readers)
@@ -67,16 +68,23 @@ events = [
     for event in page["Events"]
 ]
 
+
+# %%
+def caller(event):
+    identity = event["userIdentity"]
+    return identity.get("arn") or identity["principalId"]
+
+
 # %% [markdown]
 # ## 1 · Who?
 #
-# Who read records and had no business there? Give the caller's ARN, as it stands in `userIdentity`.
+# Who read records and had no business there? Name them as `caller(event)` does.
 
 # %% task="who"
 # begin solution
-# stub: who = ...  # "arn:aws:..."
+# stub: who = ...  # "arn:aws:...", or an id such as "AIDA..."
 decrypts = [event for event in events if event["eventName"] == "Decrypt"]
-callers = {event["userIdentity"]["arn"] for event in decrypts if "errorCode" not in event}
+callers = {caller(event) for event in decrypts if "errorCode" not in event}
 (who,) = callers - night.readers
 # end solution
 
@@ -96,7 +104,7 @@ times = sorted(
     for event in events
     if event["eventName"] == "Decrypt"
     and "errorCode" not in event
-    and event["userIdentity"]["arn"] == who
+    and caller(event) == who
 )
 first, last = times[0], times[-1]
 # end solution
@@ -144,7 +152,7 @@ contexts = [
     for event in events
     if event["eventName"] == "Decrypt"
     and "errorCode" not in event
-    and event["userIdentity"]["arn"] == who
+    and caller(event) == who
 ]
 did_read = {arn.partition("/")[2] for arn in contexts}
 could_read = {
@@ -161,23 +169,23 @@ lab.check("read")
 # ## 5 · Contain
 #
 # Shut out this one caller, at once, by the key. It must not matter how they came in; and everybody of the clinic must go on
-# as before. `who` is an ARN as in task 1.
+# as before. `who` is an ARN or an id, as in task 1: an id is what a condition on `aws:userid` compares. It is enough to shut out
+# the kind of caller that you found; the solution shuts out either.
 #
 # Each check of tasks 5, 6 and 7 begins at three o'clock again: what you did before is undone.
 
 
 # %% task="contain"
 def contain(who):
-    """Nobody with this ARN may use the key any more."""
+    """This caller may not use the key any more."""
     # begin solution
     policy = json.loads(kms.get_key_policy(KeyId=night.key_arn)["Policy"])
-    quarantine = {
-        "Sid": "Quarantine",
-        "Effect": "Deny",
-        "Principal": {"AWS": who},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
+    quarantine = {"Sid": "Quarantine", "Effect": "Deny", "Action": "kms:*", "Resource": "*"}
+    if who.startswith("arn:"):
+        quarantine["Principal"] = {"AWS": who}
+    else:
+        quarantine["Principal"] = "*"
+        quarantine["Condition"] = {"StringEquals": {"aws:userid": who}}
     policy["Statement"].append(quarantine)
     kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))
     # end solution

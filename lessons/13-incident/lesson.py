@@ -62,13 +62,23 @@ decrypts = [event for event in events if event["eventName"] == "Decrypt"]
 len(events), len(decrypts)
 
 # %% [markdown]
+# A record names its caller by ARN. Of a caller from another account CloudTrail shows the account and the principal's id, and
+# no ARN.
+
+# %%
+def caller(event):
+    identity = event["userIdentity"]
+    return identity.get("arn") or identity["principalId"]
+
+
+# %% [markdown]
 # **Predict:** count by caller. Is whoever reads most the one you look for?
 
 # %% shows="13.who-and-when"
 from collections import Counter
 
 Counter(
-    (event["userIdentity"]["arn"].rpartition(":")[2], event.get("errorCode", "opened"))
+    (caller(event).rpartition(":")[2], event.get("errorCode", "opened"))
     for event in decrypts
 ).most_common()
 
@@ -78,7 +88,7 @@ Counter(
 
 # %% shows="13.who-and-when"
 opened = [event for event in decrypts if "errorCode" not in event]
-(who,) = {event["userIdentity"]["arn"] for event in opened} - night.readers
+(who,) = {caller(event) for event in opened} - night.readers
 who
 
 # %% [markdown]
@@ -88,7 +98,7 @@ who
 theirs = sorted(
     (event["eventTime"], event["requestParameters"]["encryptionContext"]["aws:s3:arn"])
     for event in opened
-    if event["userIdentity"]["arn"] == who
+    if caller(event) == who
 )
 theirs
 

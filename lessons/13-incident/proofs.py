@@ -288,8 +288,10 @@ def seen_from_here(aws, case):
         tried(outside.generate_random, NumberOfBytes=16)
     asked = [{"AttributeKey": "EventSource", "AttributeValue": "kms.amazonaws.com"}]
     events = boto3.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"]
-    callers = [json.loads(e["CloudTrailEvent"])["userIdentity"]["arn"] for e in events]
-    found = [arn for arn in callers if arn.endswith(("user/guest", "user/trainee"))]
+    callers = [json.loads(e["CloudTrailEvent"])["userIdentity"] for e in events]
+    found = [
+        who for who in callers if who["accountId"] == OUTSIDE or who.get("userName") == "trainee"
+    ]
     return Outcome(holds=bool(found), seen=f"The key's account has {len(found)} such records.")
 
 

@@ -99,7 +99,13 @@ def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any
     )
     partner.session("doctor").client("kms").encrypt(KeyId=key, Plaintext=b"x")
     seen = aws.trail.events("Encrypt")
+    theirs, ours = (event["userIdentity"] for event in seen)
     assert {event["recipientAccountId"] for event in seen} == {aws.account_id, other}
+    assert theirs["arn"] == f"arn:aws:iam::{other}:user/doctor"
+    # AWS CloudTrail User Guide, "CloudTrail userIdentity element": AWSAccount.
+    doctor = {"principalId": theirs["principalId"], "accountId": other}
+    assert ours == {"type": "AWSAccount", **doctor}
+    assert f"{other}/{theirs['principalId']}" in repr(aws.trail.events(account=aws.account_id))
     assert len({event["sharedEventID"] for event in seen}) == 1
     assert len({event["eventID"] for event in seen}) == 2
 
@@ -133,9 +139,38 @@ def test_an_outsider_who_takes_on_a_role_is_seen_by_the_account_that_owns_it(
     events = boto3.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"]
     (event,) = [event for event in events if event["EventName"] == "AssumeRole"]
     record = json.loads(event["CloudTrailEvent"])
-    assert record["userIdentity"]["accountId"] == other
+    user = root.get_user(UserName="guest")["User"]["UserId"]
+    seen = {"type": "AWSAccount", "principalId": user, "accountId": other}
+    assert record["userIdentity"] == seen
     assert record["recipientAccountId"] == aws.account_id
     assert record["requestParameters"]["roleSessionName"] == "visit"
+
+
+def test_an_outsider_who_comes_through_a_service_is_seen_by_account_and_id(
+    aws: cloud.Cloud, kms: Any
+) -> None:
+    """S3 asks KMS for the outsider: both services' owners are the same account."""
+    other = "444455556666"
+    anybody = {"Effect": "Allow", "Principal": {"AWS": [aws.account_id, other]}, "Action": "*"}
+    shared = {"Version": "2012-10-17", "Statement": [{**anybody, "Action": "kms:*"}]}
+    shared["Statement"][0]["Resource"] = "*"  # type: ignore[index]
+    key = kms.create_key(Policy=json.dumps(shared))["KeyMetadata"]["Arn"]
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="shared")
+    opened = {**anybody, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shared/*"}
+    s3.put_bucket_policy(
+        Bucket="shared",
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": opened}),
+    )
+    s3.put_object(
+        Bucket="shared", Key="a", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key
+    )
+    aws.account(other).session("root").client("s3").get_object(Bucket="shared", Key="a")
+    seen = {"type": "AWSAccount", "principalId": other, "accountId": other}
+    (fetched,) = aws.trail.events("GetObject", account=aws.account_id)
+    (decrypted,) = aws.trail.events("Decrypt", account=aws.account_id)
+    assert fetched["userIdentity"] == seen
+    assert decrypted["userIdentity"] == {**seen, "invokedBy": "s3.amazonaws.com"}
 
 
 def test_log_files_are_sealed_with_a_key_whose_policy_lets_cloudtrail_in(
