@@ -35,7 +35,7 @@ from kmscourse.cloud.authorization import Decision, Layer, decide
 from kmscourse.cloud.call import TLS, Call, Connection
 from kmscourse.cloud.clock import Clock
 from kmscourse.cloud.errors import AWSError, OfflineError
-from kmscourse.cloud.identity import Identity
+from kmscourse.cloud.identity import Identity, Principal
 from kmscourse.cloud.kms import KMS
 from kmscourse.cloud.log_delivery import LogDelivery
 from kmscourse.cloud.meter import Meter
@@ -129,7 +129,7 @@ class Gateway:
         )
         try:
             call.operation, call.parameters = protocol.read(http, envelope)
-            call.caller = self.identity.caller(call)
+            call.caller = self._caller(call)
             self.regions.check(call, len(self.trail))
             answer = self.serve(call)
         except AWSError as error:
@@ -162,9 +162,7 @@ class Gateway:
         failure: AWSError | None = None
         try:
             if call.caller is None:
-                unsigned = call.access_key is None
-                vouched = unsigned and call.service == "sts" and call.operation in sts.FEDERATED
-                call.caller = sts.vouched_for(call) if vouched else self.identity.caller(call)
+                call.caller = self._caller(call)
             self._check_parameters(call)
             permissions.check(call, self._needs(call))
             answer = self._perform(call)
@@ -198,6 +196,13 @@ class Gateway:
     def decision(self, request_id: str) -> Decision | None:
         """The decision by which a request was refused, while it is remembered."""
         return self._refusals.get(request_id)
+
+    def _caller(self, call: Call) -> Principal:
+        """Whoever signed a call, or whom an identity provider vouches for in an unsigned one."""
+        unsigned = call.access_key is None
+        if unsigned and call.service == "sts" and call.operation in sts.FEDERATED:
+            return sts.vouched_for(call)
+        return self.identity.caller(call)
 
     def _check_parameters(self, call: Call) -> None:
         model = protocol.model(call.service)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import moto.core.utils
+import moto.iam.models
 import moto.settings
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
@@ -56,6 +57,7 @@ class MotoDoor:
         self._mock = mock_aws(config={"core": {"mock_credentials": False}})
         self._before = botocore_stubber.process_request  # moto's own, or an outer cloud's
         self._send = URLLib3Session.send
+        self._user = moto.iam.models.User
         self._rooms = _Rooms()
         self._now = now
         self._seed = seed
@@ -82,9 +84,11 @@ class MotoDoor:
         # uses EC2 there, and, as an environment variable decides about them, change the seeded ids.
         self._loads_images = moto.settings.ec2_load_default_amis
         moto.settings.ec2_load_default_amis = lambda: False
+        moto.iam.models.User = _User
 
     def close(self) -> None:
         """Leave it as it was found."""
+        moto.iam.models.User = self._user
         moto.settings.ec2_load_default_amis = self._loads_images
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
@@ -113,6 +117,17 @@ class MotoDoor:
         if is_loopback(_host(request.url)):
             return None  # a server of the learner's own
         return self._handle(request).as_tuple()
+
+
+class _User(moto.iam.models.User):  # type: ignore[misc]
+    """A user whose unique id begins as AWS's do.
+
+    Source: IAM User Guide, "IAM identifiers", Understanding unique ID prefixes.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.id = f"AIDA{vars(self)['id'][:17].upper()}"
 
 
 def iam(account: str) -> Any:

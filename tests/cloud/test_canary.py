@@ -29,6 +29,7 @@ NAMES = [
     ("moto.moto_api._internal", "mock_random"),
     ("moto.settings", "ec2_load_default_amis"),
     ("moto.iam.models", "iam_backends"),
+    ("moto.iam.models", "User"),
     ("moto.sts.models", "sts_backends"),
     ("moto.s3.models", "s3_backends"),
     ("botocore.httpsession", "URLLib3Session.send"),

@@ -103,6 +103,7 @@ def test_cross_account_use_is_logged_in_both_accounts(aws: cloud.Cloud, kms: Any
     assert {event["recipientAccountId"] for event in seen} == {aws.account_id, other}
     assert theirs["arn"] == f"arn:aws:iam::{other}:user/doctor"
     # AWS CloudTrail User Guide, "CloudTrail userIdentity element": AWSAccount.
+    assert theirs["principalId"].startswith("AIDA")
     doctor = {"principalId": theirs["principalId"], "accountId": other}
     assert ours == {"type": "AWSAccount", **doctor}
     assert f"{other}/{theirs['principalId']}" in repr(aws.trail.events(account=aws.account_id))
