@@ -28,7 +28,7 @@ def _night(work):
         "Which records say that something was really decrypted, and who of the callers reads as their "
         "work?",
         "Take the events whose eventName is Decrypt and that have no errorCode. Collect "
-        'caller(event), and take night.readers away.',
+        "caller(event), and take night.readers away.",
         '(who,) = {caller(event) for event in events if event["eventName"] == "Decrypt" '
         'and "errorCode" not in event} - night.readers',
     ],
@@ -38,7 +38,7 @@ def _night(work):
         Wrong('who = "arn:aws:iam::123456789012:user/clinic-app"', says="reads as their work"),
         Wrong('who = "arn:aws:iam::123456789012:user/visitor"', says="was refused each time"),
         Wrong('who = "arn:aws:iam::123456789012:user/learner"', says="No record says that"),
-        Wrong('who = "contractor"', says="Give the whole ARN"),
+        Wrong('who = "contractor"', says="not the name alone"),
         Wrong("who = sorted(night.readers)", says="should be text"),
     ],
     also_right=[
@@ -52,12 +52,16 @@ def who(work):
     night, named = _night(work), work.value("who", str)
     work.expect(named not in night.readers, "This one reads as their work: see night.readers.")
     calls = night.aws.trail.events("Decrypt", resource=night.key_arn)
-    theirs = [call for call in calls if named in call["userIdentity"].values()]
+    theirs = [
+        call
+        for call in calls
+        if named in (call["userIdentity"].get("arn"), call["userIdentity"].get("principalId"))
+    ]
     if named in night.truth.callers:
         return
     work.expect(
-        named.startswith("arn:"),
-        "Give the whole ARN, as it stands in userIdentity, not the name alone.",
+        named.startswith(("arn:", "AIDA")),
+        "Give the whole ARN or id, as caller(event) does, not the name alone.",
     )
     work.expect(theirs, "No record says that this caller decrypted with the key.")
     work.expect(

@@ -102,9 +102,7 @@ lab.check("who")
 times = sorted(
     event["eventTime"]
     for event in events
-    if event["eventName"] == "Decrypt"
-    and "errorCode" not in event
-    and caller(event) == who
+    if event["eventName"] == "Decrypt" and "errorCode" not in event and caller(event) == who
 )
 first, last = times[0], times[-1]
 # end solution
@@ -150,9 +148,7 @@ lab.check("through")
 contexts = [
     event["requestParameters"]["encryptionContext"]["aws:s3:arn"]
     for event in events
-    if event["eventName"] == "Decrypt"
-    and "errorCode" not in event
-    and caller(event) == who
+    if event["eventName"] == "Decrypt" and "errorCode" not in event and caller(event) == who
 ]
 did_read = {arn.partition("/")[2] for arn in contexts}
 could_read = {

@@ -65,6 +65,7 @@ len(events), len(decrypts)
 # A record names its caller by ARN. Of a caller from another account CloudTrail shows the account and the principal's id, and
 # no ARN.
 
+
 # %%
 def caller(event):
     identity = event["userIdentity"]
@@ -78,8 +79,7 @@ def caller(event):
 from collections import Counter
 
 Counter(
-    (caller(event).rpartition(":")[2], event.get("errorCode", "opened"))
-    for event in decrypts
+    (caller(event).rpartition(":")[2], event.get("errorCode", "opened")) for event in decrypts
 ).most_common()
 
 # %% [markdown]
