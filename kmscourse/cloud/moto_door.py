@@ -89,12 +89,13 @@ class MotoDoor:
     def close(self) -> None:
         """Leave it as it was found."""
         moto.iam.models.User = self._user
-        moto.settings.ec2_load_default_amis = self._loads_images
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
         botocore_stubber.process_request = self._before
+        self._rooms.empty()
         self._mock.stop()
         self._rooms.restore()
+        moto.settings.ec2_load_default_amis = self._loads_images
 
     def ask(self, http: AWSPreparedRequest, account: str, request_id: str) -> Response:
         """Let moto answer a request in an account, under the request id of the trail."""
@@ -221,6 +222,11 @@ class _Rooms:
         BackendDict._instances.clear()
         self._masters = dict(organizations_backends.master_accounts)
         organizations_backends.master_accounts.clear()
+
+    def empty(self) -> None:
+        """Drop what this cloud held, which moto would else make anew, account by account."""
+        for backends in BackendDict._instances:
+            backends.clear()
 
     def restore(self) -> None:
         BackendDict.reset()

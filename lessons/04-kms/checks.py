@@ -139,7 +139,7 @@ _CONDITION = (
 
 @task(
     "permission",
-    minutes=4,
+    minutes=5,
     practises=["04.iam", "04.control-access", "04.encryption-context"],
     asks="`open_policy(key_arn)`: an IAM policy, as a dictionary",
     hints=[
@@ -597,7 +597,7 @@ _WHO = """def who_decrypted(cloudtrail, key_arn):
 
 @task(
     "who",
-    minutes=4,
+    minutes=6,
     practises="04.cloudtrail",
     asks="`who_decrypted(cloudtrail, key_arn)`: a set of user names",
     hints=[

@@ -16,7 +16,7 @@
 # The clinic works with a laboratory. A small program, `lab-gateway`, fetches the results every hour and signs in with a
 # *token*. You give the token a place.
 #
-# Seven tasks, about 20 minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Seven tasks, about 25 minutes. Replace each `...` with your code, run the cell, then run the check below it.
 # `lab.hint("seal")` gives a hint, and after an attempt `lab.solution("seal")` shows one solution. Any correct way passes.
 #
 # You can run any cell again at any time.

@@ -276,7 +276,7 @@ _IMPORTED = """def rotate_imported(kms, key_id, material):
 
 @task(
     "imported",
-    minutes=4,
+    minutes=5,
     asks="`rotate_imported(kms, key_id, material)`: new key material in the same key",
     hints=[
         "Three calls: what gives you the public key, what brings the material in, and what makes it "
@@ -473,7 +473,7 @@ _RENEW = """def renew(kms, key_id, wrapped_keys, context):
 
 @task(
     "renew",
-    minutes=2,
+    minutes=3,
     asks="`renew(kms, key_id, wrapped_keys, context)`: the list of wrapped keys under the current material",
     hints=[
         "Rotation changed nothing that is stored. Which call decrypts and encrypts inside AWS KMS?",
@@ -565,7 +565,7 @@ _HEAL = """def heal(kms, key_id, envelope, context):
 
 @task(
     "leak",
-    minutes=2,
+    minutes=4,
     asks="`heal(kms, key_id, envelope, context)`: an envelope with the same report",
     hints=[
         "What opens the ciphertext of the report: the KMS key, or the data key that leaked?",
@@ -662,7 +662,7 @@ _COST = """def monthly_cost(kms, key_id):
 
 @task(
     "cost",
-    minutes=2,
+    minutes=3,
     asks="`monthly_cost(kms, key_id)`: US dollars a month",
     hints=[
         "How often has the key been rotated, and how many of these rotations are paid for?",

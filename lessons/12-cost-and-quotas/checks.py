@@ -127,7 +127,7 @@ _SYMMETRIC, _ASYMMETRIC = "kms.request.symmetric", "kms.request.asymmetric"
 @task(
     "requests",
     practises=["12.price-of-requests", "12.free"],
-    minutes=4,
+    minutes=5,
     asks="`requests_per_month(requests)`: dollars for a dictionary of requests by kind",
     hints=[
         "Which kind of request does the free tier cover? What is paid when fewer are made than it holds?",
@@ -477,7 +477,7 @@ class _Busy:
 @task(
     "backoff",
     practises="12.quotas",
-    minutes=4,
+    minutes=6,
     asks="`patiently(call, wait, attempts)`: what `call()` returns, with retries",
     hints=[
         "Which errors will go away by themselves, and which will be the same a second later?",
@@ -596,7 +596,7 @@ _EVEN = """def breaks_even_at(extra_keys):
 @task(
     "even",
     practises="12.reckon-a-bill",
-    minutes=2,
+    minutes=4,
     asks="`breaks_even_at(extra_keys)`: objects a month",
     hints=[
         "What does the proposal cost more each month, and how many requests cost as much?",

@@ -10,6 +10,7 @@ import yaml
 
 from kmscourse import course
 from kmscourse.course import CourseError
+from kmscourse.lab.tasks import load
 from kmscourse.workshop import agenda
 
 HOME = course.root()
@@ -57,6 +58,17 @@ def test_each_lesson_tells_what_goes_wrong_and_what_to_ask() -> None:
     for lesson in LESSONS:
         assert agenda.section(lesson.teaching, "Ask the room"), lesson.name
         assert agenda.section(lesson.teaching, "What goes wrong"), lesson.name
+
+
+def test_minutes_are_the_same_wherever_they_stand() -> None:
+    for lesson in LESSONS:
+        minutes = lesson.minutes
+        if lesson.has_lab:
+            tasks = [task.minutes for task in load(lesson.checks)]
+            assert sum(tasks) == minutes.lab, lesson.name
+        if lesson.has_lab and lesson.number != "00":
+            said = f"Minutes: {minutes.lesson} for the notebook, {minutes.lab} for the lab, "
+            assert said in lesson.teaching.read_text(encoding="utf-8"), lesson.name
 
 
 def test_the_page_in_docs_is_what_the_lessons_say() -> None:
