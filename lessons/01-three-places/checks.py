@@ -226,7 +226,7 @@ _FORGE = """def forge(ciphertext, position, was, becomes):
 
 @task(
     "forge",
-    minutes=3,
+    minutes=4,
     practises=["01.authenticated", "01.what-is-encryption"],
     asks="`forge(ciphertext, position, was, becomes)`: another ciphertext",
     hints=[
@@ -324,7 +324,7 @@ _LETTER = """def letter_to(public_key, letter):
 
 @task(
     "letter",
-    minutes=3,
+    minutes=4,
     practises=["01.asymmetric", "01.symmetric"],
     asks="`letter_to(public_key, letter)`: a dictionary with `wrapped_key`, `nonce`, `ciphertext`",
     hints=[
@@ -438,7 +438,7 @@ _SEND = """def send(request, host, server, ca, pipe):
 
 @task(
     "send",
-    minutes=2,
+    minutes=3,
     practises="01.in-flight",
     asks="`send(request, host, server, ca, pipe)`: the conversation that `tls.converse` gives",
     hints=[
@@ -556,7 +556,7 @@ _READS = """def can_read(session, bucket, key, secret):
 
 @task(
     "reads",
-    minutes=3,
+    minutes=4,
     practises=["01.who-can-read", "01.at-rest"],
     asks="`can_read(session, bucket, key, secret)`: True or False",
     hints=[
@@ -664,7 +664,7 @@ _PLACES = """def store(s3, result, patient, kms_key, key):
 
 @task(
     "places",
-    minutes=3,
+    minutes=4,
     practises=["01.at-rest", "01.client-side", "01.who-can-read"],
     asks="`store(s3, result, patient, kms_key, key)`: an object in each of two buckets",
     hints=[

@@ -24,7 +24,7 @@
 # 4. protect the record in each of the three places,
 # 5. see who can read it, for each of them, and for all of them together.
 #
-# About 35 minutes, then a lab of 20. You need to know nothing beforehand, except a little Python.
+# About 35 minutes, then a lab of 25. You need to know nothing beforehand, except a little Python.
 
 # %% [markdown]
 # ## Start the simulated AWS

@@ -110,7 +110,7 @@ def _does(kms, s3, need, key_id, described):
 
 @task(
     "keys",
-    minutes=5,
+    minutes=6,
     asks="`make_keys(kms)`: a dictionary from each need to the id of a KMS key",
     practises=[
         "06.choose",
@@ -305,7 +305,7 @@ _GENUINE = """def is_genuine(public_der, result, signature):
 
 @task(
     "genuine",
-    minutes=3,
+    minutes=4,
     asks="`is_genuine(public_der, result, signature)`: `True` or `False`",
     practises=["06.outside-aws", "06.asymmetric", "06.public-key"],
     hints=[
@@ -419,7 +419,7 @@ _IMPORT = """def import_material(kms, key_id, material):
 
 @task(
     "import",
-    minutes=4,
+    minutes=5,
     asks="`import_material(kms, key_id, material)`: imports; returns nothing",
     practises=["06.imported", "06.import-end-to-end", "06.never-leaves-kms"],
     hints=[
@@ -541,7 +541,7 @@ _WHOSE = """def whose_key(s3, kms, bucket, key):
 
 @task(
     "whose",
-    minutes=2,
+    minutes=3,
     asks="`whose_key(s3, kms, bucket, key)`: the words of the form",
     practises=["06.new-name", "06.aws-owned", "06.aws-managed", "06.customer-managed"],
     hints=[
@@ -642,7 +642,7 @@ def _store(kms):
 
 @task(
     "plug",
-    minutes=2,
+    minutes=3,
     asks="`pull_the_plug(kms, store_id)`: a list of key ids",
     practises="06.custom-key-stores",
     hints=[
