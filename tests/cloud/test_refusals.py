@@ -222,6 +222,7 @@ def via_service(c: Clinic) -> Case:
         allow("kms:*", Principal={"AWS": c.learner}), {**use, "Sid": "OnlyS3", "Condition": through}
     )
     words = ['"OnlyS3" of the key policy', "kms:ViaService", "the request has no such value"]
+    words.append("change that condition, or make a request that meets it")
     return c.encrypts(key, "ana"), words, lambda: c.add(key, use)
 
 
@@ -284,6 +285,7 @@ def test_of_a_locked_key_it_says_that_nobody_can_help(aws: cloud.Cloud, who: str
     )
     assert "nobody may change this key policy any more" in because
     assert "AWS Support" in because
+    assert "add an Allow" not in because
 
 
 def test_a_call_that_no_policy_refused_is_not_explained_by_policies(aws: cloud.Cloud) -> None:

@@ -65,6 +65,7 @@ _CODES: dict[str, str] = {
 }
 _SYNTAX = "Syntax errors in policy."
 _JSON = "This policy contains invalid Json"
+_NO_PRINCIPAL = "Policy document should not specify a principal."
 
 _TOP = frozenset({"Version", "Id", "Statement"})
 _IN_STATEMENT = frozenset(
@@ -227,6 +228,8 @@ def parse_policy(
         _Checks(compiled, kind, used).run()
     except MalformedPolicyError as error:
         message = _S3_WORDS.get(error.message, error.message) if kind == "bucket" else error.message
+        if kind not in _RESOURCE_KINDS and error.place.endswith("Principal"):
+            message = _NO_PRINCIPAL  # however it is written [R]
         raise MalformedPolicyError(used, message, error.place, error.advice) from None
     return compiled
 
@@ -522,7 +525,7 @@ class _Checks:
         if self.kind not in _RESOURCE_KINDS:
             if spec is not None:
                 self.refuse(
-                    "Policy document should not specify a principal.",
+                    _NO_PRINCIPAL,
                     f"{place}.{'NotPrincipal' if spec.negated else 'Principal'}",
                     "Whoever the policy is attached to is the principal.",
                 )

@@ -373,11 +373,15 @@ def _nearest(scene: Scene, layer: Layer) -> str:
     if best is None:
         return ""
     where = f"the {best.label}" if layer is _RESOURCE else best.label
-    detail = _why_not(scene, best, scene.failed_on(best))
+    failed_on = scene.failed_on(best)
+    detail = _why_not(scene, best, failed_on)
     return (
         f" The nearest statement is {best.statement.name} of {where}: "
-        f"{detail[0].lower()}{detail[1:]}"
+        f"{detail[0].lower()}{detail[1:]}" + (_MEET_IT if failed_on == "condition" else "")
     )
+
+
+_MEET_IT = " Or change that condition, or make a request that meets it."
 
 
 def _nearest_grant(scene: Scene) -> str:
@@ -385,8 +389,18 @@ def _nearest_grant(scene: Scene) -> str:
     for place in scene.plan.grants if scene.model is _KEY else ():
         match, failed, detail = _look(scene, place)
         if match is Match.NONE and failed in ("action", "condition"):
-            return f" There is a grant for {scene.caller.spoken}, but {detail}."
+            return f" There is a grant for {scene.caller.spoken}, but {detail}." + (
+                _MEET_CONSTRAINT if failed == "condition" else ""
+            )
     return ""
+
+
+_MEET_CONSTRAINT = " Or make a request that meets it, or another grant."
+
+
+def _advice(scene: Scene, principals: str, title: str) -> str:
+    """Whom to allow in the resource's policy, if anybody may still change it."""
+    return _nobody_can(scene) or f"; add an Allow for {principals} to the {title}."
 
 
 def _nobody_can(scene: Scene) -> str:
@@ -399,7 +413,7 @@ def _nobody_can(scene: Scene) -> str:
             if statement.effect == "Allow" and actions and actions.match("kms:putkeypolicy"):
                 return ""
     return (
-        " But nobody may change this key policy any more, because no statement of it allows "
+        ". And nobody may change this key policy any more, because no statement of it allows "
         "kms:PutKeyPolicy: only AWS Support can help."
     )
 
@@ -571,7 +585,7 @@ def _because_missing(scene: Scene, verdict: Verdict) -> str:
             return start + _iam_missing(scene, verdict.layer)
         case "across-resource-missing":
             iam = (
-                f" {_identity_spoken(scene)}'s IAM policies do allow it, which is only half of it."
+                f" The IAM policies of {_identity_spoken(scene)} allow it: only half of it."
                 if missing_in_iam(scene)[0] is None and has_identity(caller)
                 else f" The IAM policies of {_identity_spoken(scene)} must allow it as well."
                 if has_identity(caller)
@@ -628,8 +642,9 @@ def _resource_missing(scene: Scene, title: str) -> str:
     if caller.kind == "root":
         return (
             f"Not allowed: the {title} of {what} does not allow {request.action} to account "
-            f"{caller.account}, and without it not even the root user may; add an Allow for "
-            f"{_root(scene)} to the {title}." + _nobody_can(scene) + _nearest(scene, _RESOURCE)
+            f"{caller.account}, and without it not even the root user may"
+            + _advice(scene, _root(scene), title)
+            + _nearest(scene, _RESOURCE)
         )
     extra = ""
     if has_identity(caller) and missing_in_iam(scene)[0] is None:
@@ -639,10 +654,9 @@ def _resource_missing(scene: Scene, title: str) -> str:
         )
     return (
         f"Not allowed: the {title} of {what} neither allows {request.action} to {caller.spoken} "
-        f"nor leaves it to IAM by naming account {caller.account}; add an Allow for "
-        f"{_caller_arn(scene)} or {_root(scene)} to the {title}."
+        f"nor leaves it to IAM by naming account {caller.account}"
+        + _advice(scene, f"{_caller_arn(scene)} or {_root(scene)}", title)
         + extra
-        + _nobody_can(scene)
         + (_nearest_grant(scene) or _nearest(scene, _RESOURCE))
     )
 

@@ -65,6 +65,8 @@ WORDS: list[tuple[PolicyKind, Any, str, str]] = [
      "Statement[0].Resource"),
     ("identity", doc(to(USER)), "Policy document should not specify a principal.",
      "Statement[0].Principal"),
+    ("identity", doc({**allow(), "Principal": "ana"}),
+     "Policy document should not specify a principal.", "Statement[0].Principal"),
     ("identity", doc(allow(Sid="a b")), "Statement IDs (SID) must be alpha-numeric",
      "Statement[0].Sid"),
     ("identity", doc(allow(Sid="a"), deny(Sid="a")),
