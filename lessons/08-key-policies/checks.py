@@ -198,7 +198,8 @@ _LET = """def let_decrypt(iam, key_arn):
     asks="`let_decrypt(iam, key_arn)`: the user pharmacist may decrypt with this key alone",
     hints=[
         "The default key policy leaves it to IAM. So in which document does the Allow belong?",
-        "An IAM policy of the user, with put_user_policy. What stands for Resource, if it is one key only?",
+        "An IAM policy of the user, with put_user_policy. It needs no Principal. What stands for Resource, if it is "
+        "one key only?",
         '{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn}, in a document with a '
         'Version, as JSON, for UserName="pharmacist"',
     ],
@@ -226,6 +227,10 @@ _LET = """def let_decrypt(iam, key_arn):
         Wrong(
             _LET.replace("kms:Decrypt", "kms:Encrypt"),
             says="pharmacist may not decrypt yet",
+        ),
+        Wrong(
+            _LET.replace('{"Effect"', '{"Principal": {"AWS": "pharmacist"}, "Effect"'),
+            says="Policy document should not specify a principal",
         ),
     ],
     also_right=[
@@ -338,7 +343,11 @@ def lend(work):
         blob = kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context)["CiphertextBlob"]
         return _refusal(phone.decrypt, CiphertextBlob=blob, EncryptionContext=context) is None
 
-    work.expect(opens(patient="4711"), "The phone cannot decrypt for the patient.")
+    work.expect(
+        opens(patient="4711"),
+        "The phone cannot decrypt what has only the patient in its context. The grant must list Decrypt, and its "
+        "constraint must want the patient that `lend` was given.",
+    )
     work.expect(
         opens(patient="4711", note="allergies"),
         "A ciphertext with a further pair in its context does not open. There are two constraints: "
@@ -375,11 +384,11 @@ _SHARE = """def share(kms, key_arn, insurer_iam):
 @task(
     "share",
     practises="08.cross-account",
-    minutes=4,
+    minutes=5,
     asks="`share(kms, key_arn, insurer_iam)`: the insurer's claims-app may encrypt",
     hints=[
         "Across accounts both sides must allow. Which document is on which side?",
-        "Read the key policy with get_key_policy, append a statement, and put it back. Then an IAM policy for "
+        "Read the key policy with get_key_policy (it is JSON: json.loads), append a statement, and put it back. Then an IAM policy for "
         "claims-app, with insurer_iam, whose Resource is the key's ARN.",
         'Key policy: Principal {"AWS": "arn:aws:iam::222222222222:user/claims-app"}, Action kms:Encrypt. IAM '
         "policy: Action kms:Encrypt, Resource key_arn. Two calls: put_key_policy, put_user_policy.",
@@ -410,6 +419,12 @@ _SHARE = """def share(kms, key_arn, insurer_iam):
             says="claims-app can decrypt as well",
         ),
         Wrong(
+            _SHARE.replace("222222222222:user/claims-app", "222222222222:root").replace(
+                '"Action": "kms:Encrypt", "Resource": "*"', '"Action": "kms:*", "Resource": "*"'
+            ),
+            says="The insurer's administrator can decrypt",
+        ),
+        Wrong(
             _SHARE.replace('{"AWS": "arn:aws:iam::222222222222:user/claims-app"}', '"*"'),
             says="Somebody of a third account can encrypt",
         ),
@@ -427,10 +442,7 @@ def share(work):
     insurer_iam = insurer.session("root").client("iam")
     _fresh(insurer_iam, "claims-app")
     _give(third.session("root").client("iam"), "nosy", _allow("kms:*"))
-    try:
-        work.call(work.function("share"), kms, key, insurer_iam)
-    finally:
-        pass
+    work.call(work.function("share"), kms, key, insurer_iam)
     claims = insurer.session("claims-app").client("kms")
     error = _refusal(claims.encrypt, KeyId=key, Plaintext=b"x")
     if error is not None:
@@ -446,11 +458,16 @@ def share(work):
         _refusal(claims.decrypt, CiphertextBlob=blob, KeyId=key),
         "claims-app can decrypt as well: it shall encrypt, and no more.",
     )
+    insurer_kms = insurer.session("root").client("kms")
+    work.expect(
+        _refusal(insurer_kms.decrypt, CiphertextBlob=blob, KeyId=key),
+        "The insurer's administrator can decrypt: the key policy gives their account more than kms:Encrypt.",
+    )
     work.expect(
         _refusal(third.session("nosy").client("kms").encrypt, KeyId=key, Plaintext=b"x"),
         "Somebody of a third account can encrypt. Whom does the principal of your statement mean?",
     )
-    own = insurer.session("root").client("kms").create_key()["KeyMetadata"]["Arn"]
+    own = insurer_kms.create_key()["KeyMetadata"]["Arn"]
     work.expect(
         _refusal(claims.encrypt, KeyId=own, Plaintext=b"x"),
         "claims-app can use another key as well: name the key's ARN as Resource in the IAM policy.",
@@ -502,6 +519,13 @@ _S3 = """def only_through_s3(account_id):
             _S3.replace('{"AWS": f"arn:aws:iam::{account_id}:user/pharmacy-app"}', '"*"'),
             says="Another user can read it through S3",
         ),
+        Wrong(
+            _S3.replace(
+                '{"AWS": f"arn:aws:iam::{account_id}:user/pharmacy-app"}',
+                '{"Service": "s3.amazonaws.com"}',
+            ),
+            says="For KMS the caller is pharmacy-app, not S3",
+        ),
     ],
     also_right=[
         _S3.replace("kms:GenerateDataKey", "kms:GenerateDataKey*").replace(
@@ -526,6 +550,11 @@ def only_s3(work):
     place = {"Bucket": "prescriptions", "Key": key[-12:]}
     error = _refusal(app.client("s3").put_object, **place, Body=b"x", **sealed)
     if error is not None:
+        work.expect(
+            "Service" not in str(written.get("Principal")),
+            "An upload with SSE-KMS is refused. S3 passes the call on in the caller's name: For KMS the caller is "
+            "pharmacy-app, not S3.",
+        )
         work.fail(f"An upload with SSE-KMS is refused. {aws.explain(error).because}")
     error = _refusal(app.client("s3").get_object, **place)
     if error is not None:
@@ -578,7 +607,7 @@ _DEPUTY = """def for_our_trails(account_id):
         ),
         Wrong(
             _DEPUTY.replace("aws:SourceAccount", "aws:PrincipalAccount"),
-            says="CloudTrail cannot seal the pharmacy's own log files",
+            says="StringEquals wants aws:PrincipalAccount to equal",
         ),
         Wrong(
             _DEPUTY.replace(
@@ -590,6 +619,13 @@ _DEPUTY = """def for_our_trails(account_id):
         Wrong(
             _DEPUTY.replace('"kms:GenerateDataKey*"', '"kms:*"'),
             says="CloudTrail may do more than it needs",
+        ),
+        Wrong(
+            _DEPUTY.replace(
+                '{"aws:SourceAccount": account_id}',
+                '{"aws:SourceArn": f"arn:aws:cloudtrail:us-east-1:{account_id}:trail/*"}',
+            ),
+            says="StringEquals wants aws:SourceArn to equal",
         ),
     ],
     also_right=[
@@ -628,10 +664,16 @@ def deputy(work):
         files = [
             each["Key"] for each in s3.list_objects_v2(Bucket="audit-files").get("Contents", [])
         ]
-        work.expect(
-            any(aws.account_id in name for name in files),
-            "CloudTrail cannot seal the pharmacy's own log files with this key.",
-        )
+        if not any(aws.account_id in name for name in files):
+            refused = next(
+                each
+                for each in aws.trail.events("GenerateDataKey", resource=key)
+                if each.get("errorCode")
+            )
+            work.fail(
+                "CloudTrail cannot seal the pharmacy's own log files with this key. "
+                f"{aws.explain(refused).because}"
+            )
         work.expect(
             not any("333333333333" in name for name in files),
             "The log files of a foreign account were sealed with this key. For whom may CloudTrail act?",
@@ -812,7 +854,7 @@ def _without(*starts):
         "08.organization-policies",
         "08.boundaries",
     ],
-    minutes=6,
+    minutes=10,
     asks="`repair(documents, key, pharmacy, insurer)`: the six documents, repaired",
     hints=[
         "Return the documents unchanged and run the check. Which document does the sentence name?",
@@ -911,5 +953,5 @@ def repair(work):
         for wrong, who, operation, parameters in _must_not(pharmacy):
             work.expect(
                 pharmacy.call(who, operation, **parameters),
-                f"{wrong}: more than is needed. ({operation} was not refused.)",
+                f"{wrong}. Which Allow lets {who} {operation}, or which Deny is gone?",
             )

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 08 · Key policies
 #
-# Seven tasks, about 25 minutes. The clinic opens a pharmacy, and everybody needs something from its keys. Replace each
+# Seven tasks, about 30 minutes. The clinic opens a pharmacy, and everybody needs something from its keys. Replace each
 # `...` with your code, run the cell, then run the check below it. A check says what is still missing;
 # `lab.hint("let")` gives a hint, and after an attempt `lab.solution("let")` shows one solution. Any correct way passes.
 #
@@ -247,7 +247,7 @@ def hurried(key, pharmacy, insurer):
 
 # %% [markdown]
 # Each document is a list of statements. `repair` gets them as `hurried` wrote them, and gives them back repaired; change as little
-# as you can. The check lays them into accounts of its own and makes the requests of the table, one by one. If one is
+# as you can. For example, `documents["SCP"][0]["Action"]` is the list of actions of the SCP's one statement. The check lays them into accounts of its own and makes the requests of the table, one by one. If one is
 # refused, it tells you why, in the words of `aws.explain`. Repair, check, read, repair.
 
 

@@ -24,7 +24,7 @@
 # 4. open the key to another account, from both sides,
 # 5. say, for any refusal, which document to change and why.
 #
-# About 45 minutes, then a lab of 25. It is the hardest lesson. Take a break after part 6.
+# About 45 minutes, then a lab of 30. It is the hardest lesson. Take a break after part 6.
 
 # %% [markdown]
 # ## Start the simulated AWS
@@ -61,7 +61,8 @@ def allow(actions, principal=None, **more):
 
 
 # %% [markdown]
-# And the people. `aws.session` signs calls as a user of the account; a new user may do nothing.
+# And the people. You are the user `learner`, an administrator of the account. `aws.session` signs calls as another user;
+# a new user may do nothing.
 
 # %%
 account = f"arn:aws:iam::{aws.account_id}"
