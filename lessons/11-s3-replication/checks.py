@@ -184,7 +184,7 @@ _REPORT = """def not_arrived(s3, bucket):
     wrong=[
         Wrong(
             _REPORT.replace('if status != "COMPLETED"', 'if status == "FAILED"'),
-            says="no rule covers",
+            says="A scan that is older than the rule",
         ),
         Wrong(
             _REPORT.replace('.get("ReplicationStatus", "none")', '["ReplicationStatus"]'),
@@ -220,7 +220,7 @@ def report(work):
     here.put("fresh")
     found = asked(here.s3, here.source)
     for key, status, words in (
-        ("old", "none", "A scan that no rule covers, for it is older than the rule"),
+        ("old", "none", "A scan that is older than the rule"),
         ("refused", "FAILED", "A scan whose replication failed"),
         ("fresh", "PENDING", "A scan that was uploaded a moment ago"),
     ):
@@ -651,7 +651,12 @@ def cause(work):
         words_of = refused[0].get("errorMessage", "") if refused else ""
         if said == "role policy" and "resource-based" in words_of:
             work.fail(f"You say {said!r}, but the first refusal names a resource-based policy.")
-        work.fail(f"Here {words}. You say {said!r}; it is in the {right}.")
+        records = ", then ".join(
+            f"{each['eventName']} ({each['eventSource']}, {each['errorCode']})" for each in refused
+        )
+        work.fail(
+            f"Here {words}. You say {said!r}; it is in the {right}. Refused were: {records or 'none'}."
+        )
     work.expect(asked("PENDING", []) == "wait", "A scan that is PENDING needs patience: 'wait'.")
 
 
@@ -788,6 +793,14 @@ _BUCKET_KEY = """def bucket_key_statement(replica_key, copy_bucket):
             says="Decrypt was refused",
         ),
         Wrong(
+            _BUCKET_KEY.replace("kms:EncryptionContext:aws:s3:arn", "aws:s3:arn"),
+            says="your condition never holds",
+        ),
+        Wrong(
+            _BUCKET_KEY.replace("{copy_bucket}", "{copy_bucket}*").replace("Equals", "Like"),
+            says="for a scan's ARN as well",
+        ),
+        Wrong(
             'def bucket_key_statement(replica_key, copy_bucket):\n    return {"Effect": "Allow", '
             '"Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": replica_key}',
             says="for any context",
@@ -820,10 +833,18 @@ def bucket_key(work):
     here.wait()
     records = here.records(before)
     in_kms = [each for each in records if each["eventSource"] == "kms.amazonaws.com"]
-    refused = [each["eventName"] for each in in_kms if "errorCode" in each]
-    work.expect(
-        not refused, f"The scans do not arrive: {refused[0] if refused else ''} was refused."
-    )
+    refused = [each for each in in_kms if "errorCode" in each]
+    if refused:
+        work.expect(
+            "kms:EncryptionContext:" in str(statement) or "Condition" not in statement,
+            "The scans do not arrive: your condition never holds. The condition key for this entry of the "
+            "encryption context is kms:EncryptionContext:aws:s3:arn.",
+        )
+        context = refused[0]["requestParameters"]["encryptionContext"]
+        work.fail(
+            f"The scans do not arrive: {refused[0]['eventName']} was refused, with the encryption "
+            f"context {context}."
+        )
     arrived = [here.replica(f"scan-{number}") for number in range(10)]
     work.expect(
         all(each and each.get("BucketKeyEnabled") for each in arrived), "The scans do not arrive."
@@ -835,6 +856,12 @@ def bucket_key(work):
             by_hand, "generate_data_key", KeyId=here.replica_key, KeySpec="AES_256", **elsewhere
         ),
         "The role may use the hospital's key for any context: name the destination bucket's ARN.",
+    )
+    a_scan = {"EncryptionContext": {"aws:s3:arn": f"arn:aws:s3:::{here.copy}/scan-0"}}
+    work.expect(
+        not _may(by_hand, "generate_data_key", KeyId=here.replica_key, KeySpec="AES_256", **a_scan),
+        "The role may use the hospital's key for a scan's ARN as well: name the bucket's, and nothing "
+        "that begins like it.",
     )
     work.expect(
         len([each for each in in_kms if each["awsRegion"] == AWAY]) < 10,

@@ -72,8 +72,8 @@ def simple_rule(copy_bucket):
 
 # %% [markdown]
 # Return a rule that also replicates what *is* encrypted under KMS keys. `replica_key` is the ARN of the hospital's key. The
-# copies are to belong to the hospital, whose account id is `owner` (`AccessControlTranslation`, and the `Account`
-# beside it).
+# copies are to belong to the hospital, whose account id is `owner`: in the `Destination` stand
+# `"AccessControlTranslation": {"Owner": "Destination"}` and, beside it, `Account`.
 
 
 # %% task="rule"

@@ -936,6 +936,18 @@ _SCHEMA = (
         ),
         (
             "",
+            {
+                "Destination": {
+                    "Bucket": f"arn:aws:s3:::{COPY}",
+                    "Account": "123456789012",
+                    "AccessControlTranslation": {"Owner": "123456789012"},
+                }
+            },
+            "MalformedXML",  # the model's enum OwnerOverride has one value
+            None,
+        ),
+        (
+            "",
             {"Destination": {"Bucket": f"arn:aws:s3:::{COPY}"}},
             "InvalidRequest",
             "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is enabled.",

@@ -251,7 +251,10 @@ def _check_destination(source: Any, asked: Mapping[str, Any]) -> None:
     if not bucket.is_versioned:
         raise _invalid("Destination bucket must have versioning enabled.")
     account = asked.get("Account")
-    if asked.get("AccessControlTranslation") and not account:  # [inferred]
+    translation = asked.get("AccessControlTranslation")
+    if translation and translation.get("Owner") != "Destination":  # the only value of the model
+        raise _malformed()
+    if translation and not account:  # [inferred]
         raise _invalid("Account must be specified if AccessControlTranslation is present.")
     if account and account != bucket.account_id:
         raise AWSError(  # [recall]
