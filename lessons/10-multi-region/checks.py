@@ -77,6 +77,10 @@ _REPLICATE = """def replicate(kms, key_arn, region):
             says="This is the ARN of the primary key",
         ),
         Wrong(
+            _REPLICATE.replace('["Arn"]', '["KeyId"]'),
+            says="Return the ARN",
+        ),
+        Wrong(
             "def replicate(kms, key_arn, region):\n    policy = kms.get_key_policy(KeyId=key_arn)['Policy']\n"
             "    there = client('kms', region)\n    return there.create_key(Policy=policy, MultiRegion=True)"
             "['KeyMetadata']['Arn']",
@@ -111,6 +115,10 @@ def replicate(work):
     arn = kms.create_key(MultiRegion=True, Policy=policy)["KeyMetadata"]["Arn"]
     found = work.call(work.function("replicate"), kms, arn, AWAY)
     work.expect(isinstance(found, str), "Return the ARN of the replica, as text.")
+    work.expect(
+        found.startswith("arn:"),
+        "Return the ARN: a key id does not say the Region, and related keys share it.",
+    )
     work.expect(found != arn, "This is the ARN of the primary key; the replica has one of its own.")
     work.expect(
         found.split(":")[-1] == arn.split(":")[-1],
@@ -235,6 +243,11 @@ def related(work):
             says="The call went to eu-central-1",
         ),
         Wrong(
+            'def open_nearby(region, ciphertext, context):\n    return client("kms", AWAY).decrypt('
+            'CiphertextBlob=ciphertext, EncryptionContext=context)["Plaintext"]',
+            says="The call went to ap-southeast-2",
+        ),
+        Wrong(
             'def open_nearby(region, ciphertext, context):\n    return client("kms", region).decrypt('
             'CiphertextBlob=ciphertext)["Plaintext"]',
             says="InvalidCiphertextException",
@@ -259,23 +272,24 @@ def related(work):
     ],
 )
 def nearby(work):
-    aws = work.value("aws")
+    aws, open_nearby = work.value("aws"), work.function("open_nearby")
     arn, _ = _pair()
     secret = os.urandom(12)
     blob = _client("kms", HOME).encrypt(KeyId=arn, Plaintext=secret, EncryptionContext=CONTEXT)
-    before = len(aws.trail)
-    opened = work.call(work.function("open_nearby"), AWAY, blob["CiphertextBlob"], dict(CONTEXT))
-    went = _went(aws, before)
-    work.expect(isinstance(opened, bytes), "Return the plaintext, as bytes.")
-    work.expect(opened == secret, "This is not the plaintext.")
-    work.expect(
-        AWAY in went,
-        f"The call went to {', '.join(sorted(went))}, and not to the program's own Region.",
-    )
-    work.expect(
-        went == {AWAY},
-        f"Besides its own Region the program called {', '.join(sorted(went - {AWAY}))}.",
-    )
+    for region in (AWAY, HOME):
+        before = len(aws.trail)
+        opened = work.call(open_nearby, region, blob["CiphertextBlob"], dict(CONTEXT))
+        went = _went(aws, before)
+        work.expect(isinstance(opened, bytes), "Return the plaintext, as bytes.")
+        work.expect(opened == secret, "This is not the plaintext.")
+        work.expect(
+            region in went,
+            f"The call went to {', '.join(sorted(went))}, and not to {region}, the program's own Region.",
+        )
+        work.expect(
+            went == {region},
+            f"Besides its own Region the program called {', '.join(sorted(went - {region}))}.",
+        )
 
 
 _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
@@ -420,6 +434,10 @@ def _global_table():
             ),
             says="The item was read from the table of another Region",
         ),
+        Wrong(
+            _TABLE.replace(", botocore_session=session._session", ""),
+            says="AWS KMS was asked as another user",
+        ),
     ],
     also_right=[
         """def visits_table(session, key_arn):
@@ -434,7 +452,13 @@ def table(work):
     _global_table()
     arn, replica = _pair()
     visits_table = work.function("visits_table")
-    home, away = (aws.session("learner", region=region) for region in (HOME, AWAY))
+    home, away = (aws.session("visits-app", region=region) for region in (HOME, AWAY))
+    may = {"Effect": "Allow", "Action": ["dynamodb:*", "kms:*"], "Resource": "*"}
+    boto3.client("iam").put_user_policy(
+        UserName="visits-app",
+        PolicyName="works",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": may}),
+    )
     number, diagnosis = os.urandom(4).hex(), os.urandom(8).hex()
     item = {"id": number, "ward": "3B", "diagnosis": diagnosis}
     made = work.call(visits_table, home, arn)
@@ -468,6 +492,10 @@ def table(work):
     work.expect(
         _went(aws, before) == {AWAY},
         "The item was read from the table of another Region: take the session that is passed.",
+    )
+    work.expect(
+        aws.trail.events(service="kms", user="visits-app", after=before),
+        "AWS KMS was asked as another user than the table: give the session to both.",
     )
 
 

@@ -136,7 +136,8 @@ lab.check("move")
 #
 # The table `visits` is a global table in both Regions, with the partition key `id`. Return an `EncryptedTable` for it
 # that encrypts and signs everything but the attribute `ward`: that one has to be readable for the porters, who have no
-# key. It uses the KMS key with the given ARN, in the Region of the session.
+# key. It asks DynamoDB and AWS KMS with the given session, for its Region and as its user, and uses the KMS key with the
+# given ARN.
 
 # %%
 from dynamodb_encryption_sdk.encrypted.table import EncryptedTable

@@ -429,7 +429,8 @@ opened, _ = sdk.decrypt(
 opened, [(each["awsRegion"], each["eventName"]) for each in aws.trail.events(after=before)]
 
 # %% [markdown]
-# **Predict:** the database administrator has the SDK as well, and `kms:Decrypt` on everything by IAM.
+# **Predict:** the database administrator gets `kms:Decrypt` on everything by IAM, and has the SDK as well. Does the column
+# open?
 
 # %% shows="10.not-even-admins"
 allow("dba", "rds:*", "kms:Decrypt")
