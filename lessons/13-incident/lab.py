@@ -194,7 +194,8 @@ lab.check("contain")
 # ## 6 · Close
 #
 # Take the statement away through which they came, so that nobody comes in by it again, and nothing else changes. `through` is
-# the `Sid` or the `GrantId` of task 3. It is enough to shut the kind of door that you found; the solution shuts any.
+# the `Sid` or the `GrantId` of task 3. It is enough to shut the kind of door that was found. A responder who does not know it
+# yet shuts every kind; of the staff, `contractor` and `helpdesk` may have been given too much.
 #
 # These read the policies, and `without` gives a policy without one of its statements, as text:
 
