@@ -2,7 +2,8 @@
 
 moto answers everything else, on its own user objects.
 Source: botocore iam PutUserPermissionsBoundary, DeleteUserPermissionsBoundary, GetUser, CreateUser;
-IAM User Guide, "AWS JSON policy elements: Principal" (none in an identity-based policy).
+IAM User Guide, "AWS JSON policy elements: Principal" (none in an identity-based policy, one in each
+statement of a trust policy).
 """
 
 from __future__ import annotations
@@ -11,27 +12,33 @@ from collections.abc import Callable
 from typing import Any
 
 from kmscourse.cloud import moto_door
-from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
+from kmscourse.cloud.authorization import MalformedPolicyError, PolicyKind, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.protocol import Response
 
-#: Whose policy documents say what somebody may do, to whom they are attached.
-_OF_IDENTITIES = (
-    *("PutUserPolicy", "PutGroupPolicy", "PutRolePolicy"),
-    *("CreatePolicy", "CreatePolicyVersion"),
-)
+#: The parameter that brings a policy, and what kind of policy it is.
+_POLICIES: dict[str, tuple[str, PolicyKind]] = {
+    "PutUserPolicy": ("PolicyDocument", "identity"),
+    "PutGroupPolicy": ("PolicyDocument", "identity"),
+    "PutRolePolicy": ("PolicyDocument", "identity"),
+    "CreatePolicy": ("PolicyDocument", "identity"),
+    "CreatePolicyVersion": ("PolicyDocument", "identity"),
+    "CreateRole": ("AssumeRolePolicyDocument", "trust"),
+    "UpdateAssumeRolePolicy": ("PolicyDocument", "trust"),
+}
 
 
 def perform(call: Call, ask_moto: Callable[[], Response]) -> dict[str, Any] | Response:
     """Carry out an IAM operation, with boundaries for users.
 
     Raises:
-        AWSError: MalformedPolicyDocument, for a policy of an identity that IAM does not save.
+        AWSError: MalformedPolicyDocument, for a policy that IAM does not save.
     """
-    if call.operation in _OF_IDENTITIES:
+    if call.operation in _POLICIES:
+        parameter, kind = _POLICIES[call.operation]
         try:
-            parse_policy(call.parameters["PolicyDocument"], code="MalformedPolicyDocument")
+            parse_policy(call.parameters[parameter], kind, code="MalformedPolicyDocument")
         except MalformedPolicyError as error:
             raise AWSError(error.code, error.message) from None
     if call.operation == "PutUserPermissionsBoundary":

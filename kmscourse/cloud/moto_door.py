@@ -163,18 +163,6 @@ def assumed_role(access_key: str) -> Any:
     return None
 
 
-def last_assumed_role(arn: str) -> str:
-    """The access key of the session of a role that was made last."""
-    sessions = [
-        session
-        for backends in list(sts_backends.values())
-        for backend in list(backends.values())
-        for session in backend.assumed_roles
-        if session.role_arn == arn
-    ]
-    return str(sessions[-1].access_key_id)
-
-
 def mfa_seed(account: str, user: str, serial: str) -> str | None:
     """The secret of a user's virtual MFA device, in base 32; None if there is no such device."""
     backend = iam(account)

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.parsers import create_parser
 from moto.core.errors import ErrorShape
 from moto.core.model import OperationModel as MotoOperationModel
 from moto.core.parse import PROTOCOL_PARSERS
@@ -278,6 +279,17 @@ def refuse(service: str, operation: str, error: AWSError, request_id: str) -> Re
     )
     response["status_code"] = error.status
     return _serialized(response, request_id)
+
+
+def result(service: str, operation: str, response: Response) -> dict[str, Any]:
+    """What moto answered, as boto3 would give it; for a response that is no error."""
+    described = model(service)
+    assert described is not None
+    parser = create_parser(described.protocol)
+    written = {"status_code": response.status, "headers": response.headers, "body": response.body}
+    read = parser.parse(written, described.operation_model(operation).output_shape)
+    read.pop("ResponseMetadata", None)
+    return dict(read)
 
 
 def error_code(response: Response) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor import InvalidToken
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from kmscourse.cloud import moto_door
+from kmscourse.cloud import moto_door, protocol
 from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
@@ -43,11 +43,19 @@ def perform(
         return _federation_token(call, identity)
     if call.operation == "AssumeRole" and "SerialNumber" in call.parameters:
         _check_code(call)
-        answer = ask_moto()
-        if answer.status < 400:
-            identity.note_mfa(moto_door.last_assumed_role(call.parameters["RoleArn"]), call.time)
+        answer = _answer(call, ask_moto)
+        if isinstance(answer, dict):
+            identity.note_mfa(answer["Credentials"]["AccessKeyId"], call.time)
         return answer
-    return ask_moto()
+    return _answer(call, ask_moto)
+
+
+def _answer(call: Call, ask_moto: Callable[[], Response]) -> dict[str, Any] | Response:
+    """moto's answer, read, so that the trail can show whose credentials were given out."""
+    answer = ask_moto()
+    if answer.status >= 400:
+        return answer
+    return protocol.result(call.service, call.operation, answer)
 
 
 # ---------------------------------------------------------------- sessions of users

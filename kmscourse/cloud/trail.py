@@ -22,6 +22,7 @@ _HIDDEN = {
     "SecretBinary", "Password", "MasterUserPassword", "KeyStorePassword", "EncryptedKeyMaterial",
     "ImportToken", "Message", "Mac", "Signature", "Body", "Value", "SSECustomerKey",
     "CopySourceSSECustomerKey", "PrivateKey", "Passphrase", "Item", "SharedSecret", "PublicKey",
+    "SecretAccessKey", "WebIdentityToken", "SAMLAssertion",
 }  # fmt: skip
 #: Data events, which a trail records only when told to; lookup_events never shows them.
 _DATA = {

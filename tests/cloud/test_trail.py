@@ -134,7 +134,7 @@ def test_an_outsider_who_takes_on_a_role_is_seen_by_the_account_that_owns_it(
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}),
     )["Role"]["Arn"]
     guest = aws.account(other).session("guest").client("sts")
-    guest.assume_role(RoleArn=role, RoleSessionName="visit")
+    given = guest.assume_role(RoleArn=role, RoleSessionName="visit")
 
     asked = [{"AttributeKey": "ResourceName", "AttributeValue": role}]
     events = boto3.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"]
@@ -145,6 +145,14 @@ def test_an_outsider_who_takes_on_a_role_is_seen_by_the_account_that_owns_it(
     assert record["userIdentity"] == seen
     assert record["recipientAccountId"] == aws.account_id
     assert record["requestParameters"]["roleSessionName"] == "visit"
+    answered = record["responseElements"]
+    assert answered["credentials"] == {
+        "accessKeyId": given["Credentials"]["AccessKeyId"],
+        "sessionToken": given["Credentials"]["SessionToken"],
+        "expiration": given["Credentials"]["Expiration"].strftime("%b %-d, %Y, %-I:%M:%S %p"),
+    }
+    assert answered["assumedRoleUser"]["arn"] == given["AssumedRoleUser"]["Arn"]
+    assert given["Credentials"]["SecretAccessKey"] not in json.dumps(aws.trail.events())
 
 
 def test_an_outsider_who_comes_through_a_service_is_seen_by_account_and_id(

@@ -487,6 +487,41 @@ def test_a_global_database_has_a_key_in_each_region(
     assert len(recorded(aws, "records")) == 2
 
 
+def test_a_snapshot_of_a_member_of_a_global_database_is_restored_outside_it(
+    aws: cloud.Cloud, rds: Any, key_arn: str
+) -> None:
+    """Source: Amazon Aurora User Guide, "Using Amazon Aurora Global Database"."""
+    encrypted = {"StorageEncrypted": True, "KmsKeyId": key_arn}
+    rds.create_global_cluster(
+        GlobalClusterIdentifier="world", Engine=CLUSTER["Engine"], StorageEncrypted=True
+    )
+    rds.create_db_cluster(
+        DBClusterIdentifier="first", GlobalClusterIdentifier="world", **encrypted, **CLUSTER
+    )
+    record(aws, "first")
+    there = aws.session("learner", region="eu-west-1")
+    its_rds, its_kms = (client(there, "owner", each) for each in ("rds", "kms"))
+    its_rds.create_db_cluster(
+        DBClusterIdentifier="second",
+        GlobalClusterIdentifier="world",
+        Engine=CLUSTER["Engine"],
+        KmsKeyId=its_kms.create_key()["KeyMetadata"]["Arn"],
+    )
+    for each, name in ((rds, "first"), (its_rds, "second")):
+        each.create_db_cluster_snapshot(
+            DBClusterIdentifier=name, DBClusterSnapshotIdentifier=f"{name}-kept"
+        )
+        made = each.restore_db_cluster_from_snapshot(
+            DBClusterIdentifier=f"{name}-restored",
+            SnapshotIdentifier=f"{name}-kept",
+            Engine=CLUSTER["Engine"],
+        )["DBCluster"]
+        assert made["MasterUsername"] == CLUSTER["MasterUsername"]
+        assert recorded(aws, f"{name}-restored") == FOUND
+    (world,) = rds.describe_global_clusters()["GlobalClusters"]
+    assert len(world["GlobalClusterMembers"]) == 2
+
+
 def test_what_does_not_exist_is_named(aws: cloud.Cloud, rds: Any) -> None:
     with pytest.raises(KeyError, match="nowhere"):
         aws.database("nowhere")

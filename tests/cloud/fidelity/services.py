@@ -251,6 +251,72 @@ def no_policy_no_access(w: World) -> bool:
 
 @behaviour(
     "Identity and the trail",
+    "A policy of a user, group or role names no principal, a trust policy must: "
+    "MalformedPolicyDocument",
+    "IAM User Guide, AWS JSON policy elements: Principal",
+)
+def principals_where_they_belong(w: World) -> bool:
+    iam = w.client("iam")
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    named = {**statement, "Resource": "*", "Principal": "*"}
+    policy, trust = (
+        json.dumps({"Version": "2012-10-17", "Statement": each}) for each in (named, statement)
+    )
+    refused = code(iam.create_policy, PolicyName="p", PolicyDocument=policy)
+    untrusted = code(iam.create_role, RoleName="r", AssumeRolePolicyDocument=trust)
+    return refused == untrusted == "MalformedPolicyDocument"
+
+
+@behaviour(
+    "Identity and the trail",
+    "The record of AssumeRole shows the credentials given out, without the secret key",
+    "IAM User Guide, Logging IAM and AWS STS API calls with AWS CloudTrail",
+)
+def assumed_on_the_trail(w: World) -> bool:
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    role = w.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]
+    given = w.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="session")
+    events = w.client("cloudtrail").lookup_events()["Events"]
+    (record,) = (json.loads(e["CloudTrailEvent"]) for e in events if e["EventName"] == "AssumeRole")
+    shown = record["responseElements"]["credentials"]
+    right = shown["accessKeyId"] == given["Credentials"]["AccessKeyId"]
+    return right and "secretAccessKey" not in shown
+
+
+@behaviour(
+    "Identity and the trail",
+    "The owner of a key, an object or a role sees a caller of another account by account and id, "
+    "without an ARN",
+    "AWS CloudTrail User Guide, CloudTrail userIdentity element; IAM User Guide, Logging IAM and "
+    "AWS STS API calls. That KMS and S3 do as STS is inferred: AWS shows an example for STS only",
+)
+def outsider_on_the_trail(w: World) -> bool:
+    policy = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["123456789012", "222222222222"]},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": policy})
+    key = w.kms().create_key(Policy=document)["KeyMetadata"]["Arn"]
+    if w.aws is None:
+        w.kms().encrypt(KeyId=key, Plaintext=b"x")  # bare moto has no trail in any account
+    else:
+        theirs = w.aws.account("222222222222").session("root", region="us-east-1")
+        theirs.client("kms").encrypt(KeyId=key, Plaintext=b"x")
+    events = w.client("cloudtrail").lookup_events()["Events"]
+    (record,) = (json.loads(e["CloudTrailEvent"]) for e in events if e["EventName"] == "Encrypt")
+    who = {"type": "AWSAccount", "principalId": "222222222222", "accountId": "222222222222"}
+    return bool(record["userIdentity"] == who)
+
+
+@behaviour(
+    "Identity and the trail",
     "LookupEvents tells who called, what, and with which encryption context",
     "botocore cloudtrail LookupEvents",
 )

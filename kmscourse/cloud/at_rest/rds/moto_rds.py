@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +36,25 @@ def backend(account: str, region: str) -> Any:
 def global_cluster(account: str, name: str) -> Any:
     """A global cluster, by its identifier or ARN, or None; moto keeps them in one Region."""
     return backend(account, "us-east-1").global_clusters.get(name.rpartition(":")[2])
+
+
+def keep_credentials(cluster: Any, password: str | None, primary: Any) -> None:
+    """Give a member of a global database its master user; a secondary has its primary's.
+
+    moto forgets both of what joins a global database, and can then not restore its snapshots.
+    """
+    if "_master_user_password" in vars(cluster):
+        return
+    if primary is not None and not cluster.master_username:
+        cluster.master_username = primary.master_username
+        password = vars(primary).get("_master_user_password")
+    cluster._master_user_password = password
+
+
+def leave_global_database(snapshot: Any) -> None:
+    """What is restored from a snapshot is no member of the global database that it came from."""
+    snapshot.cluster = copy(snapshot.cluster)
+    snapshot.cluster.global_cluster_identifier = None
 
 
 def answer(call: Call, name: str, resource: Any) -> Response:

@@ -171,6 +171,15 @@ class RDS:
         response = ask_moto()
         if response.status >= 400:
             return response
+        clusters = moto_rds.backend(call.account, call.region).clusters
+        primary = None
+        if leader is not None:
+            primary = moto_rds.backend(leader.account, leader.region).clusters[leader.name]
+        moto_rds.keep_credentials(
+            clusters[parameters["DBClusterIdentifier"]],
+            parameters.get("MasterUserPassword"),
+            primary,
+        )
         wanted = bool(parameters.get("StorageEncrypted")) or key_id is not None
         key = keys.of_request(gateway, call, key_id) if wanted else None
         return self._begin(gateway, call, "cluster", key, leader=leader)
@@ -457,6 +466,8 @@ class RDS:
                 "account. Copy it first.",
             )
         opened = keys.unlock_snapshot(gateway, call, source)
+        if kinds.kind == "cluster":
+            moto_rds.leave_global_database(found)
         with kinds.lent(call, found, source.name):
             response = ask_moto()
         if response.status >= 400:
