@@ -490,7 +490,7 @@ def test_a_global_database_has_a_key_in_each_region(
 def test_a_snapshot_of_a_member_of_a_global_database_is_restored_outside_it(
     aws: cloud.Cloud, rds: Any, key_arn: str
 ) -> None:
-    """Source: Amazon Aurora User Guide, "Using Amazon Aurora Global Database"."""
+    """Source: botocore rds RestoreDBClusterFromSnapshot, which takes no global cluster."""
     encrypted = {"StorageEncrypted": True, "KmsKeyId": key_arn}
     rds.create_global_cluster(
         GlobalClusterIdentifier="world", Engine=CLUSTER["Engine"], StorageEncrypted=True

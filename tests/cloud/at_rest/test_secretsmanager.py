@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import moto.secretsmanager.models
 import pytest
 from botocore.exceptions import ClientError
@@ -357,3 +358,17 @@ def test_a_promoted_replica_goes_its_own_way(aws: cloud.Cloud, manager: Any) -> 
     assert "ReplicationStatus" not in manager.describe_secret(SecretId="db")
     manager.delete_secret(SecretId="db", ForceDeleteWithoutRecovery=True)
     assert read(irish) == "on my own"
+
+
+def test_a_resource_policy_names_who_it_is_for(aws: cloud.Cloud) -> None:
+    """Source: botocore secretsmanager PutResourcePolicy, MalformedPolicyDocumentException."""
+    client = boto3.client("secretsmanager")
+    client.create_secret(Name="named", SecretString="x")
+    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+    for statement, saved in ((read, False), ({**read, "Principal": {"AWS": "*"}}, True)):
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        if saved:
+            client.put_resource_policy(SecretId="named", ResourcePolicy=policy)
+            continue
+        with pytest.raises(client.exceptions.MalformedPolicyDocumentException):
+            client.put_resource_policy(SecretId="named", ResourcePolicy=policy)

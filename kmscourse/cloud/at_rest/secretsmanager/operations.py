@@ -28,6 +28,7 @@ from kmscourse.cloud.at_rest.secretsmanager.versions import (
     stored,
     version_of,
 )
+from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.permissions import Permission
@@ -292,6 +293,19 @@ def _move_stage(request: Request) -> dict[str, Any]:
     return {"ARN": secret.arn, "Name": secret.name}
 
 
+def _put_policy(request: Request) -> Response:
+    """A resource policy is refused as elsewhere; the words are IAM's, not Secrets Manager's."""
+    try:
+        parse_policy(
+            request.parameters["ResourcePolicy"],
+            "resource",
+            code="MalformedPolicyDocumentException",
+        )
+    except MalformedPolicyError as error:
+        raise AWSError(error.code, error.message) from None
+    return request.ask_moto()
+
+
 def _rotate(request: Request) -> dict[str, Any]:
     """RotateSecret: a version labelled AWSPENDING, without a value until the function puts one."""
     secret, parameters = request.secret(), request.parameters
@@ -395,6 +409,7 @@ _OPERATIONS: dict[str, Callable[[Request], dict[str, Any] | Response]] = {
     "DescribeSecret": _describe,
     "ListSecretVersionIds": _list_versions,
     "UpdateSecretVersionStage": _move_stage,
+    "PutResourcePolicy": _put_policy,
     "RotateSecret": _rotate,
     "ReplicateSecretToRegions": _replicate,
     "RemoveRegionsFromReplication": _remove_replicas,
