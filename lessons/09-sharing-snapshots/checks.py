@@ -6,6 +6,7 @@ import os
 import boto3
 from botocore.exceptions import ClientError
 
+from kmscourse import cloud
 from kmscourse.lab import Wrong, task
 
 REGION = "us-east-1"
@@ -15,8 +16,13 @@ def _secret():
     return f"patient {os.urandom(6).hex()}: archive".encode()
 
 
-def _attach(ec2, volume):
-    made = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1)
+def _attach(ec2, volume, zone=f"{REGION}a"):
+    made = ec2.run_instances(
+        ImageId="ami-0123456789abcdef0",
+        MinCount=1,
+        MaxCount=1,
+        Placement={"AvailabilityZone": zone},
+    )
     server = made["Instances"][0]["InstanceId"]
     ec2.attach_volume(VolumeId=volume, InstanceId=server, Device="/dev/sdf")
 
@@ -66,13 +72,19 @@ def _content(aws, ec2, snapshot, length):
     return aws.disk(volume).read(0, length)
 
 
-def _refused(call, **parameters):
-    """Whether policies refuse a call."""
+def _refusal(call, **parameters):
+    """The error of a call that policies refuse; None where they do not."""
     try:
         call(**parameters)
     except ClientError as error:
-        return error.response["Error"]["Code"] == "AccessDeniedException"
-    return False
+        if error.response["Error"]["Code"] == "AccessDeniedException":
+            return error
+    return None
+
+
+def _refused(call, **parameters):
+    """Whether policies refuse a call."""
+    return _refusal(call, **parameters) is not None
 
 
 _POLICY = """def backup_key_policy(clinic, vault):
@@ -88,7 +100,7 @@ _POLICY = """def backup_key_policy(clinic, vault):
 @task(
     "policy",
     practises="09.key-policy",
-    minutes=4,
+    minutes=5,
     asks="`backup_key_policy(clinic, vault)`: a key policy, as a dictionary",
     hints=[
         "Who must still be able to change this policy, and which call must not work for the vault's "
@@ -104,6 +116,10 @@ _POLICY = """def backup_key_policy(clinic, vault):
         Wrong(
             _POLICY.replace(", Condition=aws_only", ""),
             says="hand the key on by a grant of their own",
+        ),
+        Wrong(
+            _POLICY.replace("allow(vault, use)", "allow(vault, use, Condition=aws_only)"),
+            says="Only a request that makes a grant has a value for kms:GrantIsForAWSResource",
         ),
         Wrong(
             _POLICY.replace("allow(vault, use)", 'allow(vault, "kms:*")'),
@@ -154,8 +170,16 @@ def policy(work):
             {"CiphertextBlob": kms.encrypt(KeyId=key, Plaintext=b"4711")["CiphertextBlob"]},
         ),
     }
-    lacks = [name for name, (call, asked) in calls.items() if _refused(call, **asked)]
-    work.expect(len(lacks) < len(calls), "This policy does not let the vault use the key at all.")
+    refusals = {name: _refusal(call, **asked) for name, (call, asked) in calls.items()}
+    lacks = [name for name, error in refusals.items() if error]
+    if len(lacks) == len(calls):
+        because = aws.explain(refusals["Decrypt"]).because
+        work.expect(
+            "GrantIsForAWSResource" not in because,
+            "Only a request that makes a grant has a value for kms:GrantIsForAWSResource. Give "
+            "kms:CreateGrant a statement of its own, and leave the condition out of the other.",
+        )
+        work.fail(f"This policy does not let the vault use the key at all. {because}")
     work.expect(not lacks, f"The vault still lacks {', '.join(lacks)}.")
     blob = calls["Decrypt"][1]["CiphertextBlob"]
     work.expect(
@@ -195,7 +219,7 @@ _SHARE = """def share_snapshot(ec2, snapshot_id, key, target):
 @task(
     "share",
     practises=["09.share", "09.own-key", "09.not-aws-managed"],
-    minutes=3,
+    minutes=4,
     asks="`share_snapshot(ec2, snapshot_id, key, target)`: the id of the snapshot that is shared",
     hints=[
         "What lies under the AWS managed key cannot be shared. What could be shared in its place?",
@@ -398,7 +422,7 @@ _DRILL = """def volume_from(ec2, snapshot_id, zone):
             says="There is nothing on the volume",
         ),
         Wrong(
-            _DRILL.replace("AvailabilityZone=zone", 'AvailabilityZone="us-east-1b"'),
+            _DRILL.replace("AvailabilityZone=zone", 'AvailabilityZone="us-east-1a"'),
             says="in the zone",
         ),
     ],
@@ -415,14 +439,15 @@ def drill(work):
     volume_from = work.function("volume_from", returns=str)
     own = kms.create_key()["KeyMetadata"]["Arn"]
     copy = _copied(ec2, _shared(work, secret, _key(work)), own)["SnapshotId"]
-    made = work.call(volume_from, ec2, copy, f"{REGION}a")
+    zone = f"{REGION}b"
+    made = work.call(volume_from, ec2, copy, zone)
     with work.or_say("Return the id of the volume."):
         found = ec2.describe_volumes(VolumeIds=[made])["Volumes"][0]
     work.expect(
-        found["AvailabilityZone"] == f"{REGION}a",
+        found["AvailabilityZone"] == zone,
         "The volume is not in the zone that was asked for.",
     )
-    _attach(ec2, made)
+    _attach(ec2, made, zone)
     work.expect(
         aws.disk(made).read(0, len(secret)) == secret,
         "There is nothing on the volume: it was not made from the snapshot.",
@@ -432,7 +457,7 @@ def drill(work):
         volume_from,
         ec2,
         copy,
-        f"{REGION}a",
+        zone,
         says="The vault's key was disabled, and your function returned an id of a volume that does "
         "not exist.",
     )
@@ -446,11 +471,17 @@ _DATABASE = """def take_over_database(rds, snapshot_arn, key):
                                              DBSnapshotIdentifier=name + "-copy")
     return name + "-db\""""
 
+_FIXED_NAMES = """def take_over_database(rds, snapshot_arn, key):
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier=snapshot_arn, KmsKeyId=key,
+                         TargetDBSnapshotIdentifier="copy")
+    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="ours", DBSnapshotIdentifier="copy")
+    return "ours\""""
+
 
 @task(
     "database",
     practises="09.rds-and-images",
-    minutes=3,
+    minutes=4,
     asks="`take_over_database(rds, snapshot_arn, key)`: the identifier of the new instance",
     hints=[
         "RDS does not restore an encrypted snapshot that is only shared. What comes first?",
@@ -469,7 +500,7 @@ _DATABASE = """def take_over_database(rds, snapshot_arn, key):
         ),
         Wrong(_DATABASE.replace(", KmsKeyId=key", ""), says="Must specify a KMS key"),
         Wrong(
-            _DATABASE.replace("KmsKeyId=key", 'KmsKeyId="alias/aws/rds"'),
+            _FIXED_NAMES.replace("KmsKeyId=key", 'KmsKeyId="alias/aws/rds"'),
             says="is not under the key of the vault",
         ),
         Wrong(
@@ -484,11 +515,18 @@ _DATABASE = """def take_over_database(rds, snapshot_arn, key):
                                 TargetDBSnapshotIdentifier=target)["DBSnapshot"]
     return rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier=target,
-        DBSnapshotIdentifier=copy["DBSnapshotIdentifier"])["DBInstance"]["DBInstanceIdentifier"]"""
+        DBSnapshotIdentifier=copy["DBSnapshotIdentifier"])["DBInstance"]["DBInstanceIdentifier"]""",
+        _FIXED_NAMES,
     ],
 )
 def database(work):
-    aws, account, secret = work.value("aws"), work.value("VAULT"), _secret().decode()
+    # In a world of its own: names that an answer fixes are free at each attempt.
+    with cloud.running(seed="the vault's database") as aws:
+        _database(work, aws, aws.account(work.value("VAULT")))
+
+
+def _database(work, aws, vault):
+    secret = _secret().decode()
     key, rds, name = _key(work), boto3.client("rds"), f"nightly-{os.urandom(6).hex()}"
     rds.create_db_instance(
         DBInstanceIdentifier=name,
@@ -506,22 +544,24 @@ def database(work):
     session.commit()
     made = rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=name)
     rds.modify_db_snapshot_attribute(
-        DBSnapshotIdentifier=name, AttributeName="restore", ValuesToAdd=[account]
+        DBSnapshotIdentifier=name, AttributeName="restore", ValuesToAdd=[vault.id]
     )
-    theirs, arn = work.value("vault").client("rds"), made["DBSnapshot"]["DBSnapshotArn"]
+    administrator = vault.session("root")
+    theirs, arn = administrator.client("rds"), made["DBSnapshot"]["DBSnapshotArn"]
+    vault_key = administrator.client("kms").create_key()["KeyMetadata"]["Arn"]
     take_over_database = work.function("take_over_database", returns=str)
-    new = work.call(take_over_database, theirs, arn, work.value("vault_key"))
+    new = work.call(take_over_database, theirs, arn, vault_key)
     try:
         found = theirs.describe_db_instances(DBInstanceIdentifier=new)["DBInstances"][0]
     except ClientError:
         work.fail(f"The vault has no instance called {new}. Return the identifier of the new one.")
     work.expect(
-        found.get("KmsKeyId") == work.value("vault_key"),
+        found.get("KmsKeyId") == vault_key,
         "The new instance is not under the key of the vault.",
     )
     boto3.client("kms").disable_key(KeyId=key)
     with work.or_say("The clinic disabled its key, and the new instance could not be used."):
-        rows = aws.database(new, account=account).execute("SELECT id FROM patients").fetchall()
+        rows = aws.database(new, account=vault.id).execute("SELECT id FROM patients").fetchall()
     work.expect(rows == [(secret,)], "The rows of the new instance are not those of the snapshot.")
 
 
@@ -540,7 +580,7 @@ _MISSING = """def missing_step(ec2, kms, snapshot_id, target):
 @task(
     "missing",
     practises=["09.own-key", "09.key-policy", "09.share", "09.not-aws-managed"],
-    minutes=4,
+    minutes=6,
     asks="`missing_step(ec2, kms, snapshot_id, target)`: 1, 2, 3 or None",
     hints=[
         "Three questions, in the order of the steps. Which call answers each?",

@@ -16,7 +16,7 @@
 # After a break-in next door the clinic wants its backups where nobody who works in its account can delete them: in a second
 # account, the *vault*. You write what the nightly job will run.
 #
-# Six tasks, about 20 minutes. Replace each `...` with your code, run the cell, then run the check below it. A check says what
+# Six tasks, about 25 minutes. Replace each `...` with your code, run the cell, then run the check below it. A check says what
 # is still missing; `lab.hint("policy")` gives a hint, and after an attempt `lab.solution("policy")` shows one solution. Any
 # correct way passes.
 #
@@ -122,7 +122,7 @@ lab.check("share")
 # ## 3 · Take it over
 #
 # The vault's side: copy the shared snapshot under the vault's own key, and return the copy's id. A copy can fail *after* the
-# answer: if it did, raise an error (any) instead of returning an id.
+# answer: if it did, raise an error instead of returning an id, for example `raise RuntimeError("the copy failed")`.
 
 
 # %% task="copy"
@@ -196,7 +196,7 @@ lab.check("database")
 # under a customer managed key), `2` (the key policy does not name the target account), `3` (not shared with it), or `None`.
 # The first that is missing counts.
 #
-# Useful: `describe_snapshots` (`KmsKeyId`), `describe_snapshot_attribute` with `Attribute="createVolumePermission"`;
+# Useful: `describe_snapshots` (`KmsKeyId`, absent where nothing is encrypted), `describe_snapshot_attribute` with `Attribute="createVolumePermission"`;
 # `describe_key` (`KeyManager`), `get_key_policy`.
 
 

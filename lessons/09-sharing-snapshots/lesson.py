@@ -24,7 +24,7 @@
 # 4. cut the hospital off, and see why it should have made a copy,
 # 5. do the same with a database and with a machine image.
 #
-# About 30 minutes, then a lab of 20.
+# About 30 minutes, then a lab of 25.
 
 # %% [markdown]
 # ## Start the simulated AWS
@@ -176,7 +176,7 @@ aws.stored("ebs", snapshot).key_arn == key
 
 # %%
 def copy_at_hospital(ec2=hospital_ec2):
-    """The hospital's copy of the archive: its id, its state, and why."""
+    """The hospital's copy of the archive: its id, and what came of it (state and reason)."""
     made = ec2.copy_snapshot(
         SourceSnapshotId=snapshot,
         SourceRegion="us-east-1",
@@ -184,7 +184,7 @@ def copy_at_hospital(ec2=hospital_ec2):
         KmsKeyId=hospital_key,
     )["SnapshotId"]
     found = ec2.describe_snapshots(SnapshotIds=[made])["Snapshots"][0]
-    return made, found["State"], found.get("StateMessage")
+    return made, (found["State"], found.get("StateMessage"))
 
 
 hospital_key = hospital_kms.create_key(Description="the hospital's")["KeyMetadata"]["Arn"]
@@ -193,7 +193,7 @@ hospital_key = hospital_kms.create_key(Description="the hospital's")["KeyMetadat
 # **Predict:** neither step 2 nor step 3 was taken. At which call does the hospital get an error?
 
 # %% shows="09.share"
-_, *came_of_it = copy_at_hospital()
+_, came_of_it = copy_at_hospital()
 came_of_it
 
 # %% [markdown]
@@ -211,7 +211,7 @@ ec2.modify_snapshot_attribute(SnapshotId=snapshot, OperationType="add", UserIds=
 # **Predict:** now the hospital sees it. Step 2 is still left out. What comes of the copy?
 
 # %% shows="09.key-policy"
-_, *came_of_it = copy_at_hospital()
+_, came_of_it = copy_at_hospital()
 came_of_it
 
 # %% [markdown]
@@ -265,7 +265,7 @@ hospital.client("iam").put_user_policy(
         }
     ),
 )
-_, *came_of_it = copy_at_hospital(clerk)
+_, came_of_it = copy_at_hospital(clerk)
 came_of_it
 
 # %% [markdown]
@@ -296,7 +296,7 @@ hospital_ec2.describe_volumes(VolumeIds=[lost])
 # ### Step 4: a copy, under a key of its own
 
 # %% shows="09.copy-under-own-key"
-copied, *came_of_it = copy_at_hospital()
+copied, came_of_it = copy_at_hospital()
 came_of_it
 
 # %% [markdown]
@@ -490,7 +490,7 @@ aws.meter.bill("222222222222")
 # %% [markdown]
 # ## Lab
 #
-# Now you: type `course lab 09-sharing-snapshots` in a terminal (*File, New, Terminal*). Five tasks, each checked, each with
+# Now you: type `course lab 09-sharing-snapshots` in a terminal (*File, New, Terminal*). Six tasks, each checked, each with
 # hints.
 
 # %% [markdown]
