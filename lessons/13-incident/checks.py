@@ -275,8 +275,8 @@ _CONTAIN = """def contain(who):
     asks="`contain(who)`: returns nothing",
     hints=[
         "What wins over every Allow, wherever that stands?",
-        "A statement in the key policy with Effect Deny and the caller as its Principal. All other "
-        "statements stay.",
+        "A statement in the key policy with Effect Deny and the caller as its Principal; for a caller who "
+        'has only an id, Principal "*" and a condition on aws:userid. All other statements stay.',
         'policy["Statement"].append({"Sid": "Quarantine", "Effect": "Deny", "Principal": {"AWS": who}, '
         '"Action": "kms:*", "Resource": "*"}), between get_key_policy and put_key_policy',
     ],
@@ -321,7 +321,8 @@ def contain(work):
     night.reopen()
     who = night.truth.callers[0]
     work.call(function, who)
-    work.expect(not night.intruder_may_read(), "The caller may still open records.")
+    by_id = "" if who.startswith("arn:") else " An id is compared in a condition, on aws:userid."
+    work.expect(not night.intruder_may_read(), f"The caller may still open records.{by_id}")
     *_, use = night.replay(who, min(night.truth.did_read))
     work.expect(
         not use.allowed,
