@@ -23,7 +23,7 @@ HOURS_A_WEEK = 4
 """What someone learning in the evening has, unless they say otherwise."""
 
 MOCK_EXAMS = 2
-"""How many mock exams a plan keeps time for."""
+"""How many mock exams a plan keeps time for, if its time holds them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Plan(tuple[Week, ...]):
         for number, week in enumerate(self, start=1):
             what = ", ".join(f"{lesson.number} {_short(lesson)}" for lesson in week.lessons)
             if week.mock_exams:
-                mocks = f"{week.mock_exams} mock exams (lesson 14)"
+                plural = "s" if week.mock_exams > 1 else ""
+                mocks = f"{week.mock_exams} mock exam{plural} (lesson 14)"
                 what = f"{what}; {mocks}" if what else mocks
             rows.append((f"Week {number}", f"{week.minutes} min", what))
         return rows
@@ -163,27 +164,36 @@ def fast_track(exam: str, *, weeks: int = 3, hours: float = HOURS_A_WEEK) -> Pla
 
     Raises:
         FactError: for an exam that the course does not know, with those it does.
-        ValueError: for no weeks or no hours.
+        ValueError: for less time than one mock exam takes.
     """
     if weeks < 1 or hours <= 0:
         raise ValueError("A plan needs at least one week, and some time in it.")
     guide = exams.get(exam)
     serving = Counter(question.lesson for question in bank() if guide.code in question.exams)
     lessons = [lesson for lesson in course.lessons() if serving[lesson.name]]
-    mock_minutes = MOCK_EXAMS * guide.minutes
-    time_left = 60 * hours * weeks - mock_minutes
+    time_left = 60 * hours * weeks
+    mock_exams = min(MOCK_EXAMS, int(time_left // guide.minutes))
+    if not mock_exams:
+        raise ValueError(
+            f"A mock exam of {guide.code} takes {guide.minutes} minutes, and this is less time. "
+            "Give the plan more weeks or more hours."
+        )
+    time_left -= mock_exams * guide.minutes
     chosen: list[Lesson] = []
     for lesson in sorted(lessons, key=lambda each: -serving[each.name] / each.minutes.total):
         if lesson.minutes.total <= time_left:
             chosen.append(lesson)
             time_left -= lesson.minutes.total
     chosen.sort(key=lambda lesson: lesson.name)
-    plan = _spread(chosen, weeks, mock_minutes)
+    plan = _spread(chosen, weeks, mock_exams, guide.minutes)
     return Plan.of(plan, guide, (lesson for lesson in lessons if lesson not in chosen))
 
 
-def _spread(lessons: Sequence[Lesson], weeks: int, mock_minutes: int) -> list[Week]:
+def _spread(
+    lessons: Sequence[Lesson], weeks: int, mock_exams: int, exam_minutes: int
+) -> list[Week]:
     """The lessons in their order, weeks equally full; the mock exams fill the last one's end."""
+    mock_minutes = mock_exams * exam_minutes
     full = (sum(lesson.minutes.total for lesson in lessons) + mock_minutes) / weeks
     plan: list[list[Lesson]] = [[] for _ in range(weeks)]
     begins = 0
@@ -193,7 +203,7 @@ def _spread(lessons: Sequence[Lesson], weeks: int, mock_minutes: int) -> list[We
     minutes = [sum(lesson.minutes.total for lesson in week) for week in plan]
     minutes[-1] += mock_minutes
     return [
-        Week(tuple(week), total, MOCK_EXAMS if number == weeks else 0)
+        Week(tuple(week), total, mock_exams if number == weeks else 0)
         for number, (week, total) in enumerate(zip(plan, minutes, strict=True), start=1)
     ]
 

@@ -55,7 +55,7 @@ def test_next_is_the_first_that_is_not_done() -> None:
     assert following.lesson == home.lesson_map()[1].lesson
 
 
-@given(st.sampled_from(CODES), st.integers(1, 12), st.floats(0.5, 30))
+@given(st.sampled_from(CODES), st.integers(1, 12), st.floats(3, 30))
 def test_a_plan_fits_and_forgets_no_lesson(code: str, weeks: int, hours: float) -> None:
     plan = home.fast_track(code, weeks=weeks, hours=hours)
     assert len(plan) == weeks
@@ -64,10 +64,12 @@ def test_a_plan_fits_and_forgets_no_lesson(code: str, weeks: int, hours: float) 
     serving = {q.lesson for q in exam.bank() if code in q.exams}
     assert {lesson.name for lesson in (*planned, *plan.left_out)} == serving
     total = sum(lesson.minutes.total for lesson in planned)
-    mocks = home.MOCK_EXAMS * plan.exam.minutes
-    assert not planned or total + mocks <= weeks * hours * 60
+    number = plan[-1].mock_exams
+    mocks = number * plan.exam.minutes
+    assert total + mocks <= weeks * hours * 60
+    assert number in (1, home.MOCK_EXAMS)
     assert sum(week.minutes for week in plan) == total + mocks
-    assert [week.mock_exams for week in plan] == [0] * (weeks - 1) + [home.MOCK_EXAMS]
+    assert [week.mock_exams for week in plan] == [0] * (weeks - 1) + [number]
 
 
 def test_what_makes_no_plan_is_told() -> None:
@@ -75,3 +77,9 @@ def test_what_makes_no_plan_is_told() -> None:
         home.fast_track("SAA-C99")
     with pytest.raises(ValueError, match="at least one week"):
         home.fast_track("SAA-C03", weeks=0)
+    with pytest.raises(ValueError, match=r"SAA-C03 takes 130 minutes.*more weeks or more hours"):
+        home.fast_track("SAA-C03", weeks=2, hours=1)
+
+
+def test_a_short_plan_has_one_mock_exam() -> None:
+    assert "1 mock exam (lesson 14)" in repr(home.fast_track("SAA-C03", weeks=1, hours=3))

@@ -157,7 +157,9 @@ def _minutes(part: Part, by_name: dict[str, Lesson]) -> tuple[int, str]:
 
 
 def _what(slot: Slot) -> str:
-    return f"{slot.what}. {slot.say}" if slot.say else slot.what
+    if not slot.say:
+        return slot.what
+    return f"{slot.what}{'' if slot.what.endswith('?') else '.'} {slot.say}"
 
 
 def _clock(time: str) -> datetime:
