@@ -56,7 +56,7 @@ _REPLICATE = """def replicate(kms, key_arn, region):
 
 @task(
     "replicate",
-    minutes=3,
+    minutes=4,
     asks="`replicate(kms, key_arn, region)`: the ARN of the replica",
     hints=[
         "Which key policy does a replica get if the call does not name one?",
@@ -300,7 +300,7 @@ _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
 
 @task(
     "move",
-    minutes=2,
+    minutes=3,
     asks="`make_portable(kms, ciphertext, multi_region_key, context)`: a ciphertext, as bytes",
     hints=[
         "A single-Region key never becomes a multi-Region key. What can be changed instead?",
@@ -392,7 +392,7 @@ def _global_table():
 
 @task(
     "table",
-    minutes=4,
+    minutes=5,
     asks="`visits_table(session, key_arn)`: an EncryptedTable",
     hints=[
         "What are the three things that an EncryptedTable is made from?",
@@ -525,7 +525,7 @@ def _global_database():
 
 @task(
     "column",
-    minutes=3,
+    minutes=4,
     asks="`insert_visit(database, key_arn, visit, ward, note)`: inserts a row and commits",
     hints=[
         "Who seals the note: the database, or your function before the row is inserted?",
@@ -627,7 +627,7 @@ _FAILOVER = """def decrypt_anywhere(clients, ciphertext, context):
 
 @task(
     "failover",
-    minutes=3,
+    minutes=4,
     asks="`decrypt_anywhere(clients, ciphertext, context)`: the plaintext, as bytes",
     hints=[
         "What tells a Region that is down from one that says no?",

@@ -242,7 +242,7 @@ _RULE = """def full_rule(copy_bucket, replica_key, owner):
 
 @task(
     "rule",
-    minutes=3,
+    minutes=5,
     asks="`full_rule(copy_bucket, replica_key, owner)`: a rule, as a dictionary",
     practises=["11.sse-kms-switched-on", "11.two-accounts"],
     hints=[
@@ -583,7 +583,7 @@ _BREAKS = {
 
 @task(
     "cause",
-    minutes=5,
+    minutes=6,
     asks="`where_to_look(status, refused)`: one of six words",
     practises=["11.find-the-cause", "11.two-accounts", "11.role-permissions"],
     hints=[
@@ -676,7 +676,7 @@ _AGAIN = """def send_again(s3, bucket):
 
 @task(
     "again",
-    minutes=4,
+    minutes=5,
     asks="`send_again(s3, bucket)`: copies what is left; returns nothing",
     practises=["11.existing-objects", "11.what-replicates"],
     hints=[
@@ -769,7 +769,7 @@ _BUCKET_KEY = """def bucket_key_statement(replica_key, copy_bucket):
 
 @task(
     "bucket-key",
-    minutes=3,
+    minutes=4,
     asks="`bucket_key_statement(replica_key, copy_bucket)`: one statement, as a dictionary",
     practises=["11.bucket-keys", "11.calls-and-quotas"],
     hints=[

@@ -128,7 +128,7 @@ def when(work):
 
 @task(
     "through",
-    minutes=7,
+    minutes=9,
     practises="13.which-statement",
     asks="`through`: the `Sid` of a statement, or a `GrantId`",
     hints=[
@@ -179,7 +179,7 @@ def through(work):
 
 @task(
     "read",
-    minutes=5,
+    minutes=6,
     practises="13.what-could-they-read",
     asks="`did_read`, `could_read`: two sets of text",
     defines=("did_read", "could_read"),
@@ -270,7 +270,7 @@ _CONTAIN = """def contain(who):
 
 @task(
     "contain",
-    minutes=4,
+    minutes=5,
     practises="13.contain",
     asks="`contain(who)`: returns nothing",
     hints=[
@@ -340,7 +340,7 @@ _CLOSE = """def close(through):
 
 @task(
     "close",
-    minutes=5,
+    minutes=6,
     practises="13.contain",
     asks="`close(through)`: returns nothing",
     hints=[

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 13 · Incident
 #
-# Another night. Seven tasks, about 30 minutes, alone or in three roles:
+# Another night. Seven tasks, about 35 minutes, alone or in three roles:
 #
 # | Role | Finds out | Tasks |
 # |---|---|---|

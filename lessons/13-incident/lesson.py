@@ -24,7 +24,7 @@
 # 4. shut them out without shutting out the clinic,
 # 5. save a key that is about to be deleted.
 #
-# About 20 minutes, then a lab of 30.
+# About 20 minutes, then a lab of 35.
 
 # %% [markdown]
 # ## Three o'clock

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -148,9 +150,16 @@ def test_a_proof_that_breaks_off_is_told(tmp_path: Path, body: str, words: str) 
 
 
 def test_a_proof_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Watched(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
     monkeypatch.setattr(proving, "SECONDS", 0.2)
     with pytest.raises(ProofError, match="ended early"):
         list(proving.prove(PROVED))
-    # The other process was killed and waited for: no child is left.
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    (process,) = started
+    assert process.returncode == -signal.SIGKILL  # and waited for: nothing is left of it

@@ -51,9 +51,7 @@ def played(word: str) -> Session:
     return session
 
 
-@pytest.mark.parametrize(
-    ("kind", "word"), [(k, w) for k, words in KINDS.items() for w in words[:2]]
-)
+@pytest.mark.parametrize(("kind", "word"), [(k, words[0]) for k, words in KINDS.items()])
 def test_the_lab_can_be_done_in_every_night(kind: str, word: str) -> None:
     session = played(word)
     night = session.names["night"]
@@ -69,7 +67,7 @@ def test_the_lab_can_be_done_in_every_night(kind: str, word: str) -> None:
     assert set(states.values()) == {State.DONE}, states
 
 
-@pytest.mark.parametrize(("kind", "word"), WORDS)
+@pytest.mark.parametrize(("kind", "word"), [(k, words[1]) for k, words in KINDS.items()])
 def test_the_truth_of_a_night_is_what_happens_when_it_is_tried(kind: str, word: str) -> None:
     night = incident.begin(word)
     assert night._leak.kind == kind
