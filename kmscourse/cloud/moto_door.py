@@ -12,7 +12,9 @@ moto is pinned; `tests/cloud/test_canary.py` says which name moved, if one does.
 from __future__ import annotations
 
 import datetime as real_datetime
+from base64 import b64encode
 from collections.abc import Callable
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 import moto.core.utils
 import moto.iam.models
 import moto.settings
+import moto.sts.models
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from moto import mock_aws
@@ -30,6 +33,7 @@ from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 from moto.organizations.models import organizations_backends
 from moto.sts.models import sts_backends
+from moto.sts.utils import SESSION_TOKEN_PREFIX
 
 from kmscourse.cloud.isolation import is_loopback
 from kmscourse.cloud.protocol import Response
@@ -85,9 +89,13 @@ class MotoDoor:
         self._loads_images = moto.settings.ec2_load_default_amis
         moto.settings.ec2_load_default_amis = lambda: False
         moto.iam.models.User = _User
+        self._session_token = moto.sts.models.random_session_token
+        if self._seed is not None:
+            moto.sts.models.random_session_token = _session_tokens(self._seed)
 
     def close(self) -> None:
         """Leave it as it was found."""
+        moto.sts.models.random_session_token = self._session_token
         moto.iam.models.User = self._user
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
@@ -177,6 +185,16 @@ def managed_policy(account: str, arn: str) -> str:
     """The document of a managed policy in its default version."""
     versions = iam(account).get_policy(arn).versions
     return next(str(each.document) for each in versions if each.is_default)
+
+
+def _session_tokens(seed: str) -> Callable[[], str]:
+    """Session tokens that come again with the seed; moto's own are the operating system's."""
+    made = Random(f"session tokens of {seed}")
+
+    def token() -> str:
+        return f"{SESSION_TOKEN_PREFIX}{b64encode(made.randbytes(252)).decode()}"
+
+    return token
 
 
 def _host(url: str) -> str:

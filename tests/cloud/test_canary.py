@@ -31,6 +31,7 @@ NAMES = [
     ("moto.iam.models", "iam_backends"),
     ("moto.iam.models", "User"),
     ("moto.sts.models", "sts_backends"),
+    ("moto.sts.models", "random_session_token"),
     ("moto.s3.models", "s3_backends"),
     ("botocore.httpsession", "URLLib3Session.send"),
     ("botocore.configprovider", "ConfigValueStore.get_config_variable"),
