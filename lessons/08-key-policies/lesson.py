@@ -309,7 +309,8 @@ views.DecisionView(decision, title="The tablet and the wrong patient")
 
 # %% [markdown]
 # In the morning the tablet gives its permission back: it *retires* the grant. Two parties can do that: the *retiring principal*
-# that CreateGrant named, or the grantee, if the grant contains `RetireGrant`. (The root user of the account can, too.)
+# that CreateGrant named, or the grantee, if the grant contains `RetireGrant`. (The account's root user can, too, and AWS
+# says that the account may delegate it, by `kms:RetireGrant`; the simulator does not play that.)
 
 # %%
 to_the_tablet = {"KeyId": records_key, "GranteePrincipal": f"{account}:user/night-tablet"}

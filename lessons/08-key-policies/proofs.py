@@ -350,7 +350,6 @@ def grant_end(aws, case):
     for name in ("reader", "broker"):
         give(name)
     give("manager", allow("kms:RevokeGrant", resource=key))
-    give("other", allow("kms:RetireGrant", resource=key))
     grant = kms.create_grant(
         KeyId=key,
         GranteePrincipal=user_arn(aws, "reader"),
@@ -364,8 +363,10 @@ def grant_end(aws, case):
         aws.clock.advance(days=366)
     elif case == "revoke":
         tried(as_user(aws, "manager").revoke_grant, **asked)
+    elif case == "broker-revoke":
+        tried(as_user(aws, "broker").revoke_grant, **asked)
     else:
-        who = {"grantee": "reader", "retiring": "broker", "iam-retire": "other"}[case]
+        who = {"grantee": "reader", "retiring": "broker"}[case]
         tried(as_user(aws, who).retire_grant, **asked)
     after = tried(reader.decrypt, CiphertextBlob=blob, KeyId=key)
     listed = len(kms.list_grants(KeyId=key)["Grants"])

@@ -582,7 +582,7 @@ Counter(status(f"x-ray-{number}") for number in range(8))
 # |---|---|
 # | Unencrypted and SSE-S3 objects are replicated by default | Still so. All new objects have been encrypted since January 2023 |
 # | SSE-C objects are never replicated | They are, by default. But new buckets refuse SSE-C until it is allowed |
-# | SSE-KMS: enable it, name a key for the target, adapt the key policy, give the role `kms:Decrypt` and `kms:Encrypt` | Still so, and the most asked. With Bucket Keys also `kms:GenerateDataKey` |
+# | SSE-KMS: enable it, name a key for the target, adapt the key policy, give the role `kms:Decrypt` and `kms:Encrypt` | Still so, and the most asked. With Bucket Keys the context is the bucket's ARN; that `kms:GenerateDataKey` is then needed as well is our inference |
 # | You may get throttling: ask for a higher quota | Still so. Bucket Keys come first |
 # | Multi-Region keys: S3 treats them as independent keys, decrypts and encrypts | Still so |
 # | Only new objects are replicated | S3 Batch Replication does the others |

@@ -358,7 +358,7 @@ def bucket_key_statement(aws, case):
     actions, context = {
         "bucket-arn": (["kms:GenerateDataKey", "kms:Decrypt"], bucket),
         "object-arns": (["kms:GenerateDataKey", "kms:Decrypt"], objects),
-        "encrypt-bucket": (["kms:Encrypt", "kms:Decrypt"], bucket),
+        "encrypt-objects": (["kms:Encrypt", "kms:Decrypt"], objects),
         "generate-objects": (["kms:GenerateDataKey", "kms:Encrypt"], objects),
     }[case]
 

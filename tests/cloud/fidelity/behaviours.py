@@ -503,6 +503,19 @@ def last_usage(w: World) -> bool:
 
 @behaviour(
     "Around keys",
+    "The account that owns a key may delegate kms:RetireGrant to an IAM principal",
+    f"{GUIDE}, Retiring and revoking grants",
+    "Only the retiring principal, a grantee whose grant contains RetireGrant and the account's "
+    "root user retire a grant here. AWS's page says both that the permission can be delegated and "
+    "that it alone is not enough; until that is clear we refuse.",
+    tried=False,
+)
+def delegated_retire_grant(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Around keys",
     "A new grant takes up to five minutes to be seen everywhere",
     f"{GUIDE}, Grants",
     "It is seen at once, so that a notebook need not wait; `kms.consistency` sets a delay. "

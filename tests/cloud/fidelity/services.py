@@ -189,6 +189,18 @@ def _allow(action: str, **more: Any) -> str:
 
 @behaviour(
     "Amazon S3",
+    "Which permissions replication needs on the replica key under a Bucket Key",
+    f"{S3}, Replicating encrypted objects (kms:Decrypt, and the bucket's ARN as the context)",
+    "Besides kms:Decrypt we ask for kms:GenerateDataKey, as S3 does for an upload under a Bucket "
+    "Key. For replication that is our inference: AWS's page does not name it.",
+    tried=False,
+)
+def replication_under_bucket_key(w: World) -> bool:
+    return False
+
+
+@behaviour(
+    "Amazon S3",
     "S3 Batch Replication copies what is older than the rule, and what failed",
     f"{S3}, Replicating existing objects",
     "There is no Batch Replication. Copying an object onto itself makes a new version, which the "
