@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import nbformat
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,16 @@ QUIET = [
 ]
 # Seconds; a shared machine can be slow, and none of these is a measurement.
 START, CELLS = 90, 180
+
+
+def write_notebook(folder: Path, name: str, *cells: str) -> str:
+    """Write a notebook of these code cells into a folder; gives its name, to be opened by."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, folder / name)
+    return name
 
 
 def find_browser() -> str | None:

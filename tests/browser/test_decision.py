@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.jupyter import Desk
+from tests.browser.jupyter import Desk, write_notebook
 
 REFUSED = """
 import boto3
@@ -67,15 +66,6 @@ crowded = decide(
 view = views.DecisionView(crowded, title="The clinician at night")
 view
 """
-
-
-def write_notebook(folder: Path, name: str, *cells: str) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, folder / name)
-    return name
 
 
 def open_view(desk: Desk, *cells: str) -> Locator:

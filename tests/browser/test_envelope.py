@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
-import nbformat
 import pytest
 
-from tests.browser.jupyter import PROJECT, Desk
+from tests.browser.jupyter import PROJECT, Desk, write_notebook
 
 LESSON = PROJECT / "notebooks" / "05-envelopes.ipynb"
 SEAL = """
@@ -26,15 +24,6 @@ envelope = Envelope(
 )
 envelope
 """
-
-
-def write_notebook(folder: Path, name: str, *cells: str) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, folder / name)
-    return name
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nbformat
 import pytest
 
-from tests.browser.conftest import Desk
+from tests.browser.jupyter import Desk, write_notebook
 
 SHOW = """
 from kmscourse import attempts
@@ -17,15 +14,6 @@ record = b'{"patient": "4711", "diagnosis": "type 2 diabetes"}'
 matrix = WhoCanRead(attempts.by_everyone(record), title="Patient 4711: who can read it?")
 matrix
 """
-
-
-def write_notebook(folder: Path, name: str, *cells: str) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, folder / name)
-    return name
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nbformat
 import pytest
 
-from tests.browser.conftest import Desk
+from tests.browser.jupyter import Desk, write_notebook
 
 TALK = """
 from kmscourse import tls
@@ -26,15 +23,6 @@ wire = Wire(talk, interceptor=tls.Interceptor(replace={b"10 mg": b"90 mg"}),
             title="Patient 7, on the way")
 wire
 """
-
-
-def write_notebook(folder: Path, name: str, *cells: str) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, folder / name)
-    return name
 
 
 @pytest.fixture
