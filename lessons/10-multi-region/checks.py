@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from kmscourse.lab import Wrong, task
 
-HOME, AWAY = "eu-central-1", "ap-southeast-2"
-CONTEXT = {"patient": "4711"}
+HOME, AWAY, THIRD = "eu-central-1", "ap-southeast-2", "ca-central-1"
+CONTEXT, ANOTHER = {"patient": "4711"}, {"patient": "4712"}
 
 
 def _client(service, region):
@@ -39,6 +39,15 @@ def _opens(kms, blob):
     except ClientError:
         return False
     return True
+
+
+def _takes_its_context(work, function, *asked):
+    """Whether a function that is known to work does so with another context, too."""
+    refused = work.refuses(function, *asked)
+    work.expect(
+        refused is None,
+        "The ciphertext of another patient does not open: use the context that is passed.",
+    )
 
 
 def _kms_calls(aws, before):
@@ -92,6 +101,14 @@ _REPLICATE = """def replicate(kms, key_arn, region):
             "    kms.update_primary_region(KeyId=key_arn, PrimaryRegion=region)\n    return arn",
             says="The primary key moved",
         ),
+        Wrong(
+            "def replicate(kms, key_arn, region):\n    return key_arn.replace(HOME, region)",
+            says="there is no such key",
+        ),
+        Wrong(
+            _REPLICATE.replace("ReplicaRegion=region", "ReplicaRegion=AWAY"),
+            says="The replica is not in ca-central-1",
+        ),
     ],
     also_right=[
         """def replicate(kms, key_arn, region):
@@ -103,7 +120,12 @@ _REPLICATE = """def replicate(kms, key_arn, region):
     ],
 )
 def replicate(work):
-    kms, aws = _client("kms", HOME), work.value("aws")
+    for region in (AWAY, THIRD):
+        _replica_is_right(work, region)
+
+
+def _replica_is_right(work, region):
+    kms, there, aws = _client("kms", HOME), _client("kms", region), work.value("aws")
     root = f"arn:aws:iam::{aws.account_id}:root"
     statement = {
         "Effect": "Allow",
@@ -113,7 +135,7 @@ def replicate(work):
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
     arn = kms.create_key(MultiRegion=True, Policy=policy)["KeyMetadata"]["Arn"]
-    found = work.call(work.function("replicate"), kms, arn, AWAY)
+    found = work.call(work.function("replicate"), kms, arn, region)
     work.expect(isinstance(found, str), "Return the ARN of the replica, as text.")
     work.expect(
         found.startswith("arn:"),
@@ -124,7 +146,11 @@ def replicate(work):
         found.split(":")[-1] == arn.split(":")[-1],
         "This key is not related to the primary key: related keys share their key id.",
     )
-    work.expect(f":{AWAY}:" in found, f"The replica is not in {AWAY}.")
+    work.expect(
+        f":{region}:" in found, f"The replica is not in {region}: use the Region that is passed."
+    )
+    with work.or_say(f"In {region} there is no such key: has it been replicated?"):
+        copied = json.loads(there.get_key_policy(KeyId=found)["Policy"])
     about = kms.describe_key(KeyId=arn)["KeyMetadata"]["MultiRegionConfiguration"]
     work.expect(
         about["MultiRegionKeyType"] == "PRIMARY",
@@ -132,11 +158,10 @@ def replicate(work):
     )
     blob = kms.encrypt(KeyId=arn, Plaintext=b"x")["CiphertextBlob"]
     work.expect(
-        not _opens(_client("kms", AWAY), blob),
+        not _opens(there, blob),
         "The replica has the default key policy: an administrator decrypts there what the primary "
         "refuses at home.",
     )
-    copied = json.loads(_client("kms", AWAY).get_key_policy(KeyId=found)["Policy"])
     work.expect(copied == json.loads(policy), "The key policy of the replica is not the primary's.")
 
 
@@ -263,6 +288,11 @@ def related(work):
             'CiphertextBlob=ciphertext, EncryptionContext=context)["Plaintext"]',
             says="Besides its own Region the program called eu-central-1",
         ),
+        Wrong(
+            'def open_nearby(region, ciphertext, context):\n    return client("kms", region).decrypt('
+            'CiphertextBlob=ciphertext, EncryptionContext={"patient": "4711"})["Plaintext"]',
+            says="The ciphertext of another patient does not open",
+        ),
     ],
     also_right=[
         """def open_nearby(region, ciphertext, context):
@@ -290,6 +320,8 @@ def nearby(work):
             went == {region},
             f"Besides its own Region the program called {', '.join(sorted(went - {region}))}.",
         )
+    blob = _client("kms", HOME).encrypt(KeyId=arn, Plaintext=secret, EncryptionContext=ANOTHER)
+    _takes_its_context(work, open_nearby, AWAY, blob["CiphertextBlob"], dict(ANOTHER))
 
 
 _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
@@ -334,6 +366,10 @@ _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
             "    kms.replicate_key(KeyId=single, ReplicaRegion=AWAY)\n    return ciphertext",
             says="UnsupportedOperationException",
         ),
+        Wrong(
+            _MOVE.replace("=context", '={"patient": "4711"}'),
+            says="The ciphertext of another patient does not open",
+        ),
     ],
     also_right=[
         """def make_portable(kms, ciphertext, multi_region_key, context):
@@ -343,12 +379,16 @@ _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
     ],
 )
 def move(work):
-    aws, kms = work.value("aws"), _client("kms", HOME)
+    aws, kms, make_portable = (
+        work.value("aws"),
+        _client("kms", HOME),
+        work.function("make_portable"),
+    )
     single, (arn, _) = kms.create_key()["KeyMetadata"]["KeyId"], _pair()
     secret = os.urandom(12)
     blob = kms.encrypt(KeyId=single, Plaintext=secret, EncryptionContext=CONTEXT)["CiphertextBlob"]
     before = len(aws.trail)
-    moved = work.call(work.function("make_portable"), kms, blob, arn, dict(CONTEXT))
+    moved = work.call(make_portable, kms, blob, arn, dict(CONTEXT))
     calls = {name for _, name in _kms_calls(aws, before)}
     work.expect(isinstance(moved, bytes), "Return a ciphertext, as bytes.")
     work.expect(moved != blob, "It is still under the single-Region key.")
@@ -365,6 +405,8 @@ def move(work):
     with work.or_say("The replica does not open it."):
         opened = away.decrypt(CiphertextBlob=moved, EncryptionContext=CONTEXT)["Plaintext"]
     work.expect(opened == secret, "It opens, but to something else.")
+    blob = kms.encrypt(KeyId=single, Plaintext=secret, EncryptionContext=ANOTHER)["CiphertextBlob"]
+    _takes_its_context(work, make_portable, kms, blob, arn, dict(ANOTHER))
 
 
 _TABLE = """def visits_table(session, key_arn):
@@ -388,6 +430,16 @@ def _global_table():
             BillingMode="PAY_PER_REQUEST",
         )
         home.update_table(TableName="visits", ReplicaUpdates=[{"Create": {"RegionName": AWAY}}])
+
+
+def _method(table, name):
+    """A method under its own name: those of an EncryptedTable have none that a message could say."""
+
+    def run(**asked):
+        return getattr(table, name)(**asked)
+
+    run.__name__ = name
+    return run
 
 
 @task(
@@ -438,6 +490,16 @@ def _global_table():
             _TABLE.replace(", botocore_session=session._session", ""),
             says="AWS KMS was asked as another user",
         ),
+        Wrong(
+            _TABLE.replace("SIGN_ONLY", "?")
+            .replace("ENCRYPT_AND_SIGN", "DO_NOTHING")
+            .replace("?", "ENCRYPT_AND_SIGN"),
+            says="The ward is sealed, and the diagnosis is not",
+        ),
+        Wrong(
+            _TABLE.replace('"dynamodb"', '"dynamodb", region_name=AWAY'),
+            says="At home the item was written to the table of ap-southeast-2",
+        ),
     ],
     also_right=[
         """def visits_table(session, key_arn):
@@ -463,8 +525,14 @@ def table(work):
     item = {"id": number, "ward": "3B", "diagnosis": diagnosis}
     made = work.call(visits_table, home, arn)
     work.expect(hasattr(made, "put_item"), "Return a table with put_item and get_item.")
-    work.call(made.put_item, Item=dict(item))
+    before = len(aws.trail)
+    work.call(_method(made, "put_item"), Item=dict(item))
+    wrote = {event["awsRegion"] for event in aws.trail.events("PutItem", after=before)}
     raw = _client("dynamodb", AWAY).get_item(TableName="visits", Key={"id": {"S": number}})["Item"]
+    work.expect(
+        not work.holds(raw, diagnosis) or raw.get("ward") == {"S": "3B"},
+        "The ward is sealed, and the diagnosis is not. It is asked for the other way round.",
+    )
     signed = any(name.startswith("*amzn") for name in raw)
     work.expect(
         not (work.holds(raw, diagnosis) and signed),
@@ -476,9 +544,14 @@ def table(work):
     work.expect(
         raw.get("ward") == {"S": "3B"}, "The porters cannot read the ward: it needs another action."
     )
+    work.expect(
+        wrote == {HOME},
+        f"At home the item was written to the table of {', '.join(sorted(wrote))}: take the session "
+        "that is passed, with its Region.",
+    )
     there = work.call(visits_table, away, replica)
     before = len(aws.trail)
-    opened = work.call(there.get_item, Key={"id": number}).get("Item", {})
+    opened = work.call(_method(there, "get_item"), Key={"id": number}).get("Item", {})
     work.expect(
         {name: opened.get(name) for name in item} == item,
         "In the other Region another item comes back.",
@@ -571,6 +644,10 @@ def _global_database():
             "    database.commit()",
             says="does not open it with the related key",
         ),
+        Wrong(
+            _COLUMN.replace("(visit, ward, sealed)", "(visit, ward, sealed.hex())"),
+            says="The column holds text",
+        ),
     ],
     also_right=[
         """def insert_visit(database, key_arn, visit, ward, note):
@@ -599,10 +676,15 @@ def column(work):
     [(ward, column)] = rows
     work.expect(ward == "3B", "The ward of the visit is missing, or sealed: it is not secret.")
     work.expect(not work.holds(column, note), "A database administrator reads the note.")
+    work.expect(
+        not isinstance(column, str),
+        "The column holds text. What the SDK gives is bytes, and a blob takes them as they are.",
+    )
     sdk, keyring = work.value("sdk"), work.value("keyring")
     before = len(aws.trail)
     with work.or_say(
-        "In the other Region the AWS Encryption SDK does not open it with the related key."
+        "In the other Region the AWS Encryption SDK does not open it with the related key: was it "
+        "sealed with the SDK, and under the key that is passed?"
     ):
         opened, header = sdk.decrypt(source=column, keyring=keyring(replica))
     work.expect(opened == note.encode(), "It opens, but to another note.")
@@ -643,7 +725,7 @@ _FAILOVER = """def decrypt_anywhere(clients, ciphertext, context):
         Wrong(
             "def decrypt_anywhere(clients, ciphertext, context):\n    return clients[0].decrypt("
             'CiphertextBlob=ciphertext, EncryptionContext=context)["Plaintext"]',
-            says="ServiceUnavailable",
+            says="An error occurred (ServiceUnavailable)",
         ),
         Wrong(
             _FAILOVER.replace(
@@ -669,6 +751,23 @@ _FAILOVER = """def decrypt_anywhere(clients, ciphertext, context):
             "            last = error\n    if found is None:\n        raise last\n    return found",
             says="Every Region was asked",
         ),
+        Wrong(
+            _FAILOVER.replace("raise last", "raise Exception('no Region answers')"),
+            says="should refuse with ServiceUnavailable",
+        ),
+        Wrong(
+            "def decrypt_anywhere(clients, ciphertext, context):\n    home, away = clients\n    try:\n"
+            "        return home.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)"
+            '["Plaintext"]\n    except ClientError as error:\n'
+            '        if error.response["Error"]["Code"] != "ServiceUnavailable":\n            raise\n'
+            "        return away.decrypt(CiphertextBlob=ciphertext, EncryptionContext=context)"
+            '["Plaintext"]',
+            says="too many values to unpack",
+        ),
+        Wrong(
+            _FAILOVER.replace("EncryptionContext=context", 'EncryptionContext={"patient": "4711"}'),
+            says="The ciphertext of another patient does not open",
+        ),
     ],
     also_right=[
         """def decrypt_anywhere(clients, ciphertext, context):
@@ -685,10 +784,12 @@ def failover(work):
     aws = work.value("aws")
     decrypt_anywhere = work.function("decrypt_anywhere")
     arn, _ = _pair()
-    clients = [_client("kms", HOME), _client("kms", AWAY)]
+    regions = [HOME, AWAY, THIRD]
+    clients = [_client("kms", region) for region in regions]
+    clients[0].replicate_key(KeyId=arn, ReplicaRegion=THIRD)
     secret = os.urandom(12)
     blob = clients[0].encrypt(KeyId=arn, Plaintext=secret, EncryptionContext=CONTEXT)
-    asked = (list(clients), blob["CiphertextBlob"], dict(CONTEXT))
+    asked = (clients, blob["CiphertextBlob"], dict(CONTEXT))
     before = len(aws.trail)
     work.expect(work.call(decrypt_anywhere, *asked) == secret, "This is not the plaintext.")
     went = _went(aws, before)
@@ -696,29 +797,34 @@ def failover(work):
         HOME in went, "The first Region was well, and another one was asked: keep to their order."
     )
     work.expect(went == {HOME}, "Every Region was asked, though the first one answered.")
+    blob = clients[0].encrypt(KeyId=arn, Plaintext=secret, EncryptionContext=ANOTHER)
+    _takes_its_context(work, decrypt_anywhere, clients, blob["CiphertextBlob"], dict(ANOTHER))
     try:
-        aws.regions.off(HOME)
-        work.expect(
-            work.call(decrypt_anywhere, *asked) == secret,
-            "With the first Region down this is not the plaintext.",
-        )
-        aws.regions.off(AWAY)
+        for down, words in ((HOME, "the first Region"), (AWAY, "two Regions")):
+            aws.regions.off(down)
+            work.expect(
+                work.call(decrypt_anywhere, *asked) == secret,
+                f"With {words} down this is not the plaintext.",
+            )
+        aws.regions.off(THIRD)
         work.refuses(
             decrypt_anywhere,
             *asked,
+            error="ServiceUnavailable",
             says="No Region answered, and the caller was not told: raise the last error.",
         )
     finally:
-        aws.regions.on(HOME)
-        aws.regions.on(AWAY)
+        for region in regions:
+            aws.regions.on(region)
     clients[0].disable_key(KeyId=arn)
     before = len(aws.trail)
     work.refuses(
         decrypt_anywhere,
         *asked,
+        error="DisabledException",
         says="A Region refused, and the next one was asked: raise what it said.",
     )
     work.expect(
-        AWAY not in _went(aws, before),
+        _went(aws, before) == {HOME},
         "A Region refused, and the next one was asked. A refusal has to reach the caller.",
     )

@@ -178,7 +178,7 @@ def of_its_own(client):
 
 # %%
 doctor = f"arn:aws:iam::{aws.account_id}:user/doctor"
-aws.session("doctor")
+aws.session("doctor")  # makes the user, where there is none yet
 if not kms.list_aliases(KeyId=key_id)["Aliases"]:
     kms.create_alias(AliasName=f"alias/records-{key_id[-4:]}", TargetKeyId=key_id)
     kms.tag_resource(KeyId=key_id, Tags=[{"TagKey": "clinic", "TagValue": "Boston"}])
@@ -379,8 +379,8 @@ if not rds.describe_global_clusters()["GlobalClusters"]:
 
 # %% [markdown]
 # Storage is encrypted in each Region, under a key of that Region. The database opens it for everyone who has a
-# session. So the column is sealed by the application, with the **AWS Encryption SDK** and a keyring for
-# multi-Region keys.
+# session: here `aws.database`, behind which is SQLite, as in lesson 3. So the column is sealed by the application, with
+# the **AWS Encryption SDK** and a keyring for multi-Region keys.
 
 # %%
 import aws_encryption_sdk
