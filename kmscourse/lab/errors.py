@@ -27,6 +27,7 @@ _HELP = {
         "It gives no reason. The usual ones: another key, another message, or a signature that was "
         "changed or made with another algorithm."
     ),
+    "NameError": "If another cell makes it, run that cell first; else look how it is spelt.",
     "KeyError": "There is no such entry; `.get(...)` would give None instead of stopping.",
     "GenerateKeyError": "Without `botocore_session` the provider asks AWS as somebody else.",
     "DecryptKeyError": (

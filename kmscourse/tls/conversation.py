@@ -225,6 +225,9 @@ def converse(
     >>> tls.converse(client=client, server=server, request=b"hello", response=b"hello back")
     <Conversation: The client got its answer from the server.>
     """
+    for name, end, wanted in (("client", client, Client), ("server", server, Server)):
+        if not isinstance(end, wanted):
+            raise TypeError(f"{name} takes a tls.{wanted.__name__}, not {end!r}")
     pipe = Nobody() if pipe is None else pipe
     legs = pipe.connect(client, server, request, _as_function(response))
     return Conversation(legs, pipe, Scene(client, server, request, response))
@@ -267,4 +270,6 @@ def converse_in_the_clear(
 def _as_function(response: bytes | Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     if callable(response):
         return response
+    if not isinstance(response, bytes | bytearray | memoryview):
+        raise TypeError(f"response takes bytes, not {response!r}")
     return lambda _: response

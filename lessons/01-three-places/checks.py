@@ -18,8 +18,8 @@ PATIENT, OTHER = "4711", "4712"
 NONCE = 12
 
 
-def _result():
-    return json.dumps({"patient": PATIENT, "note": os.urandom(8).hex()}).encode()
+def _result(patient=PATIENT):
+    return json.dumps({"patient": patient, "note": os.urandom(8).hex()}).encode()
 
 
 def _opens(key, sealed, associated):
@@ -76,30 +76,42 @@ _SEAL = """def seal(key, result, patient):
             _SEAL.replace("return nonce + ", "return ") + " + nonce",
             says="The nonce stands at the end",
         ),
+        Wrong(
+            _SEAL.replace("patient.encode()", 'b"patient " + patient.encode()'),
+            says="More than the patient's number is bound to it",
+        ),
+        Wrong(
+            _SEAL.replace("patient.encode()", 'b"4711"'),
+            says="It is bound to patient 4711, but this is a result of patient 4712",
+        ),
     ],
     also_right=[
+        "def seal(key, result, patient):\n"
+        "    sealed = bytearray(os.urandom(12))\n"
+        "    sealed += AESGCM(key).encrypt(bytes(sealed), result, patient.encode())\n"
+        "    return sealed",
         "from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes\n\n"
         "def seal(key, result, patient):\n"
         "    nonce = os.urandom(12)\n"
         "    encryptor = Cipher(algorithms.AES(key), modes.GCM(nonce)).encryptor()\n"
         "    encryptor.authenticate_additional_data(bytes(patient, 'ascii'))\n"
         "    sealed = encryptor.update(result) + encryptor.finalize()\n"
-        "    return b''.join((nonce, sealed, encryptor.tag))"
+        "    return b''.join((nonce, sealed, encryptor.tag))",
     ],
 )
 def seal(work):
-    key, result = AESGCM.generate_key(bit_length=256), _result()
+    key, result = AESGCM.generate_key(bit_length=256), _result(OTHER)
     seal = work.function("seal")
-    sealed, again = (work.call(seal, key, result, PATIENT) for _ in range(2))
+    sealed, again = (work.call(seal, key, result, OTHER) for _ in range(2))
     work.expect(
-        isinstance(sealed, bytes),
+        isinstance(sealed, bytes | bytearray),
         "Return one piece of bytes: nonce and ciphertext, joined with `+`.",
     )
     work.expect(
         not work.holds(sealed, result),
         "Anyone can read the result in it, without any key: nothing was encrypted.",
     )
-    associated = PATIENT.encode()
+    associated = OTHER.encode()
     size = NONCE + len(result) + 16
     work.expect(
         len(sealed) != size - NONCE,
@@ -122,6 +134,15 @@ def seal(work):
     work.expect(
         _opens(key, sealed[-NONCE:] + sealed[:-NONCE], associated) != result,
         "The nonce stands at the end. The ward looks for it in front.",
+    )
+    work.expect(
+        _opens(key, sealed, PATIENT.encode()) != result,
+        f"It is bound to patient {PATIENT}, but this is a result of patient {OTHER}. Use the `patient` "
+        "that was passed.",
+    )
+    work.expect(
+        not any(_opens(key, sealed, f"patient {each}".encode()) for each in (PATIENT, OTHER)),
+        "More than the patient's number is bound to it. `patient.encode()` is all that the ward has.",
     )
     work.expect(
         _opens(key, sealed, associated) == result,
@@ -170,6 +191,16 @@ _OPEN = """def open_sealed(key, sealed, patient):
             "def open_sealed(key, sealed, patient):\n    return sealed[12:]",
             says="This is not the result",
         ),
+        Wrong(_OPEN + ".decode()", says="This is the result, but not as the bytes"),
+        Wrong(_OPEN.replace("return ", "print(") + ")", says="Return the result"),
+        Wrong(
+            "def open_sealed(key, sealed, patient):\n"
+            "    try:\n"
+            "        return AESGCM(key).decrypt(sealed[:12], sealed[12:], patient.encode())\n"
+            "    except Exception:\n"
+            "        return AESGCM(key).decrypt(sealed[:12], sealed[12:], None)",
+            says="bound to no patient at all",
+        ),
     ],
     also_right=[
         "def open_sealed(key, sealed, patient):\n"
@@ -181,10 +212,13 @@ _OPEN = """def open_sealed(key, sealed, patient):
 def open_(work):
     key, result = AESGCM.generate_key(bit_length=256), _result()
     sealed, open_sealed = _sealed(key, result, PATIENT), work.function("open_sealed")
+    opened = work.call(open_sealed, key, sealed, PATIENT)
+    work.expect(opened is not None, "Return the result.")
     work.expect(
-        work.call(open_sealed, key, sealed, PATIENT) == result,
-        "This is not the result that was sealed.",
+        opened not in (result.decode(), json.loads(result)),
+        "This is the result, but not as the bytes that were sealed. Return what AES-GCM gives, as it is.",
     )
+    work.expect(opened == result, "This is not the result that was sealed.")
     changed = bytearray(sealed)
     changed[NONCE] ^= 1
     answer = None
@@ -214,6 +248,12 @@ def open_(work):
         work.refuses(open_sealed, key, sealed, OTHER),
         "A result of patient 4711 was opened as one of patient 4712: the number that was passed is "
         "not used.",
+    )
+    nonce = os.urandom(NONCE)
+    unbound = nonce + AESGCM(key).encrypt(nonce, result, None)
+    work.expect(
+        work.refuses(open_sealed, key, unbound, PATIENT),
+        "A result that is bound to no patient at all was opened as one of patient 4711.",
     )
 
 
@@ -359,6 +399,19 @@ _LETTER = """def letter_to(public_key, letter):
             says="The pharmacy cannot unwrap the key with OAEP",
         ),
         Wrong(
+            "from base64 import b64encode\n\n"
+            + _LETTER.replace(
+                "public_key.encrypt(key, oaep)", "b64encode(public_key.encrypt(key, oaep))"
+            ),
+            says="`wrapped_key` has 344 bytes. What `public_key.encrypt` gives has 256",
+        ),
+        Wrong(
+            _LETTER.replace(
+                "public_key.encrypt(key, oaep)", "AESGCM(key).encrypt(nonce, key, None)"
+            ),
+            says="`wrapped_key` has 48 bytes",
+        ),
+        Wrong(
             _LETTER.replace("letter, None)", 'letter, b"pharmacy")'),
             says="and without associated data",
         ),
@@ -399,6 +452,12 @@ def letter(work):
         "The AES key itself lies in the letter: whoever finds it can open it. Encrypt it with the "
         "public key.",
     )
+    size, found = private_key.key_size // 8, len(made["wrapped_key"])
+    work.expect(
+        found == size,
+        f"`wrapped_key` has {found} bytes. What `public_key.encrypt` gives has {size}; put that into "
+        "the letter as it is.",
+    )
     try:
         key = private_key.decrypt(made["wrapped_key"], _OAEP)
         other = private_key.decrypt(again["wrapped_key"], _OAEP)
@@ -428,7 +487,7 @@ def _decrypts(key, made, text):
         return False
 
 
-_HOST = "records.clinic.example"
+_HOST = "results.clinic.example"
 
 _SEND = """def send(request, host, server, ca, pipe):
     browser = tls.Client(host, trust=ca)
@@ -462,6 +521,15 @@ _SEND = """def send(request, host, server, ca, pipe):
             _SEND.replace(", trust=ca", ""),
             says="does not trust the CA of the clinic",
         ),
+        Wrong(
+            _SEND.replace("tls.Client(host", 'tls.Client("host"'),
+            says="The browser asked for host, but the server's certificate is for results.clinic",
+        ),
+        Wrong(
+            _SEND.replace("tls.Client(host", 'tls.Client("records.clinic.example"'),
+            says="The browser asked for records.clinic.example",
+        ),
+        Wrong(_SEND.replace("client=browser", "client=host"), says="client takes a tls.Client"),
         Wrong(
             _SEND.replace(", pipe=pipe", ""),
             says="did not go over the wire that was passed",
@@ -504,6 +572,12 @@ def send(work):
         talk.scene.server is server,
         "It went to a server of your own making. The clinic's is the `server` that was passed.",
     )
+    asked = talk.scene.client.server_name
+    work.expect(
+        talk.completed or asked == _HOST,
+        f"The browser asked for {asked}, but the server's certificate is for {_HOST}, and so the "
+        "browser hung up. Give it the `host` that was passed.",
+    )
     work.expect(
         talk.completed,
         "The browser does not trust the CA of the clinic, and hung up: give it `trust=ca`.",
@@ -527,6 +601,19 @@ def _store_for(aws, bucket, *, kms_key=None, body=b""):
     s3.create_bucket(Bucket=bucket)
     named = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     s3.put_object(Bucket=bucket, Key=f"{PATIENT}.json", Body=body, **named)
+
+
+def _names(s3, bucket):
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def _empty(s3, bucket):
+    """A bucket of this name in which nothing is left of an earlier answer, nor of its policies."""
+    s3.create_bucket(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.delete_bucket_encryption(Bucket=bucket)
+    for name in _names(s3, bucket):
+        s3.delete_object(Bucket=bucket, Key=name)
 
 
 def _staff(aws):
@@ -585,7 +672,7 @@ _READS = """def can_read(session, bucket, key, secret):
         ),
         Wrong(
             "import boto3\n\n" + _READS.replace("session.client", "boto3.client"),
-            says="not with the session that was passed",
+            says="S3 was not asked with the session that was passed",
         ),
         Wrong(
             "def can_read(session, bucket, key, secret):\n"
@@ -596,6 +683,23 @@ _READS = """def can_read(session, bucket, key, secret):
         Wrong(
             _READS.replace("secret in body", "secret == body"),
             says="The secret is a part of the object",
+        ),
+        Wrong(
+            _READS.replace('["Body"].read()', ""),
+            says='in the bytes of the object, which `["Body"].read()` gives',
+        ),
+        Wrong(
+            _READS.replace(".read()", ".read().decode()"),
+            says="`can_read` stopped with TypeError",
+        ),
+        Wrong(
+            "def can_read(session, bucket, key, secret):\n"
+            "    try:\n"
+            '        session.client("s3").head_object(Bucket=bucket, Key=key)\n'
+            "    except ClientError:\n"
+            "        return False\n"
+            "    return True",
+            says="Your function never fetched the object",
         ),
     ],
     also_right=[
@@ -613,15 +717,15 @@ def reads(work):
     secret, name = _result(), f"{PATIENT}.json"
     kms_key = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
     results = b'{"results": [' + secret + b"]}"  # the secret is a part of what is stored
+    _store_for(aws, "nothing-but-the-secret", body=secret)
     _store_for(aws, "open-by-default", body=results)
     _store_for(aws, "with-a-kms-key", kms_key=kms_key, body=results)
     sealed = _sealed(AESGCM.generate_key(bit_length=256), secret, PATIENT)
     _store_for(aws, "sealed-before", kms_key=kms_key, body=sealed)
 
     def answers(session, bucket):
-        found = work.refuses(can_read, session, bucket, name, secret, error=ClientError)
         work.expect(
-            found is None,
+            not isinstance(work.refuses(can_read, session, bucket, name, secret), ClientError),
             "An error reached the caller. Where AWS refuses, boto3 raises ClientError: catch it.",
         )
         answer = work.call(can_read, session, bucket, name, secret)
@@ -629,10 +733,15 @@ def reads(work):
         return answer
 
     work.expect(
+        answers(administrator, "nothing-but-the-secret"),
+        "In an ordinary bucket the administrator reads the object; your function denies it. Look in "
+        'the bytes of the object, which `["Body"].read()` gives, and take them as they are. If you '
+        "catch more than ClientError, a mistake of your own may look like a refusal.",
+    )
+    work.expect(
         answers(administrator, "open-by-default") and answers(report_job, "open-by-default"),
         "In an ordinary bucket both the report job and the administrator read the object; your "
-        "function denies it. The secret is a part of the object, seldom all of it. If you catch more "
-        "than ClientError, a mistake of your own may look like a refusal.",
+        "function denies it. The secret is a part of the object, seldom all of it.",
     )
     work.expect(
         answers(administrator, "with-a-kms-key"),
@@ -641,9 +750,11 @@ def reads(work):
     )
     before = len(aws.trail)
     refused = answers(report_job, "with-a-kms-key")
+    calls = {event["eventName"] for event in aws.trail.events(user="report-job", after=before)}
+    work.expect(calls, "S3 was not asked with the session that was passed: `session.client(...)`.")
     work.expect(
-        list(aws.trail.events("GetObject", user="report-job", after=before)),
-        "You asked S3, but not with the session that was passed: `session.client(...)`.",
+        "GetObject" in calls,
+        "Your function never fetched the object, so it cannot know what is in it. `get_object` fetches.",
     )
     work.expect(not refused, "The report job is refused by KMS; your function says it reads.")
     work.expect(
@@ -653,6 +764,15 @@ def reads(work):
     )
 
 
+def _denied(bucket, user):
+    """The lines of an answer that keeps a user out of a bucket by its policy."""
+    return f"""
+    deny = {{"Effect": "Deny", "Principal": {{"AWS": "arn:aws:iam::123456789012:user/{user}"}},
+            "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{bucket}/*"}}
+    policy = json.dumps({{"Version": "2012-10-17", "Statement": deny}})
+    s3.put_bucket_policy(Bucket="{bucket}", Policy=policy)"""
+
+
 _PLACES = """def store(s3, result, patient, kms_key, key):
     name = f"{patient}.json"
     s3.put_object(Bucket="wards", Key=name, Body=result,
@@ -660,6 +780,14 @@ _PLACES = """def store(s3, result, patient, kms_key, key):
     nonce = os.urandom(12)
     sealed = nonce + AESGCM(key).encrypt(nonce, result, patient.encode())
     s3.put_object(Bucket="research", Key=name, Body=sealed)"""
+
+_SSE_C = 'Body=result, SSECustomerAlgorithm="AES256", SSECustomerKey=key)'
+
+_SSE_C_ALLOWED = """def store(s3, result, patient, kms_key, key):
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
+    s3.put_bucket_encryption(
+        Bucket="research", ServerSideEncryptionConfiguration={"Rules": [rule]})"""
 
 
 @task(
@@ -702,6 +830,28 @@ _PLACES = """def store(s3, result, patient, kms_key, key):
             _PLACES.replace("Body=sealed", 'Body=sealed, Metadata={"key": key.hex()}'),
             says="The key lies beside the object in research",
         ),
+        Wrong(
+            _PLACES.replace('f"{patient}.json"', '"4711.json"'),
+            says="There is no object 4712.json in the bucket wards, but 4711.json",
+        ),
+        Wrong(
+            _PLACES.replace('f"{patient}.json"', "patient"),
+            says="There is no object 4712.json in the bucket wards, but 4712",
+        ),
+        Wrong(
+            _PLACES.replace("Body=sealed)", _SSE_C),
+            says="With SSE-C you hand S3 the plaintext and the key",
+        ),
+        Wrong(
+            _PLACES.replace("Body=sealed)", _SSE_C).replace(
+                "def store(s3, result, patient, kms_key, key):", _SSE_C_ALLOWED
+            ),
+            says="Nobody gets the object in research by a plain `get_object`",
+        ),
+        Wrong(
+            _PLACES.replace("Body=sealed)", "Body=result)") + _denied("research", "administrator"),
+            says="A policy keeps the administrators out, but S3 still has the plaintext",
+        ),
     ],
     also_right=[
         "def store(s3, result, patient, kms_key, key):\n"
@@ -711,18 +861,29 @@ _PLACES = """def store(s3, result, patient, kms_key, key):
         '                      ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=kms_key)\n\n'
         "def seal(key, result, patient):\n"
         "    nonce = os.urandom(12)\n"
-        "    return nonce + AESGCM(key).encrypt(nonce, result, bytes(patient, 'utf-8'))"
+        "    return nonce + AESGCM(key).encrypt(nonce, result, bytes(patient, 'utf-8'))",
+        _PLACES.replace(
+            ',\n                  ServerSideEncryption="aws:kms", SSEKMSKeyId=kms_key', ""
+        )
+        + _denied("wards", "report-job"),
     ],
 )
 def places(work):
     aws, store = work.value("aws"), work.function("store")
     s3, (report_job, administrator) = boto3.client("s3"), _staff(aws)
     kms_key = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
-    key, result, name = AESGCM.generate_key(bit_length=256), _result(), f"{PATIENT}.json"
+    key, result, name = AESGCM.generate_key(bit_length=256), _result(OTHER), f"{OTHER}.json"
     for bucket in ("wards", "research"):
-        s3.create_bucket(Bucket=bucket)
-        s3.delete_object(Bucket=bucket, Key=name)
-    work.call(store, s3, result, PATIENT, kms_key, key)
+        _empty(s3, bucket)
+    before = len(aws.trail)
+    if work.refuses(store, s3, result, OTHER, kms_key, key):
+        denied = aws.trail.events("PutObject", error="AccessDenied", after=before)
+        work.expect(
+            not any("sSECustomerAlgorithm" in event["requestParameters"] for event in denied),
+            "S3 refused with Access Denied. With SSE-C you hand S3 the plaintext and the key each "
+            "time; new buckets block that. Seal the result before S3 gets it.",
+        )
+        work.call(store, s3, result, OTHER, kms_key, key)  # stops again, and its line is shown
 
     def got(session, bucket):
         """What a session gets of an object; None where it is refused."""
@@ -733,10 +894,11 @@ def places(work):
         return answer["Body"].read(), answer["Metadata"]
 
     for bucket in ("wards", "research"):
-        there = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        there = _names(s3, bucket)
+        instead = f", but {', '.join(there)}" if there else ""
         work.expect(
-            name in [each["Key"] for each in there],
-            f"There is no object {name} in the bucket {bucket}.",
+            name in there,
+            f"This result is of patient {OTHER}. There is no object {name} in the bucket {bucket}{instead}.",
         )
     work.expect(
         not work.holds(got(report_job, "wards"), result),
@@ -747,17 +909,28 @@ def places(work):
         work.holds(got(administrator, "wards"), result),
         "The administrators should still read the object in wards: let S3 do the encrypting there.",
     )
-    seen = got(administrator, "research") or got(boto3, "research")
+    seen = got(administrator, "research")
     work.expect(
         not work.holds(seen, result),
         "The administrators read the object in research. S3 obeys them, so S3 must not have the "
         "plaintext: seal it before.",
+    )
+    seen = seen or got(boto3, "research")
+    work.expect(
+        seen,
+        "Nobody gets the object in research by a plain `get_object`, not even the ward. Let S3 keep a "
+        "sealed result, and give it to whoever may get objects.",
+    )
+    work.expect(
+        not work.holds(seen, result),
+        "A policy keeps the administrators out, but S3 still has the plaintext, for everyone whom it "
+        "obeys. Seal the result before.",
     )
     work.expect(
         not work.holds(seen, key),
         "The key lies beside the object in research: whoever gets the object can open it.",
     )
     work.expect(
-        _opens(key, seen[0], PATIENT.encode()) == result,
+        _opens(key, seen[0], OTHER.encode()) == result,
         "The ward cannot open the object in research with its key. Store what `seal` of task 1 gives.",
     )

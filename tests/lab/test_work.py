@@ -139,6 +139,11 @@ def test_errors_without_words_get_some() -> None:
     assert stopped(KeyError("SSEKMSKeyId")).endswith(
         "`.get(...)` would give None instead of stopping."
     )
+    unknown = stopped(NameError("name 'seal' is not defined"))
+    assert unknown.endswith(
+        "'seal' is not defined. If another cell makes it, run that cell first; "
+        "else look how it is spelt."
+    )
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
     assert disabled.endswith("arn:aws:kms:x is disabled.")
     assert not disabled.endswith("..")

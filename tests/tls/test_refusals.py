@@ -286,6 +286,12 @@ def test_errors_say_what_to_do(ca: tls.CertificateAuthority, server: tls.Server)
         tls.Tamperer(flip=0)
     with pytest.raises(ValueError, match="not_before"):
         ca.issue(NAME, not_before=tomorrow(), not_after=yesterday())
+    with pytest.raises(TypeError, match=r"client takes a tls\.Client, not 'records"):
+        talk(NAME, server)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"server takes a tls\.Server, not <Client"):
+        talk(tls.Client(NAME, trust=ca), tls.Client(NAME))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="response takes bytes, not 'ok'"):
+        tls.converse(client=tls.Client(NAME), server=server, response="ok")  # type: ignore[arg-type]
 
 
 def test_the_same_again_with_something_changed(client: tls.Client, server: tls.Server) -> None:
