@@ -28,7 +28,10 @@ _HELP = {
         "changed or made with another algorithm."
     ),
     "NameError": "If another cell makes it, run that cell first; else look how it is spelt.",
-    "KeyError": "There is no such entry; `.get(...)` would give None instead of stopping.",
+    "KeyError": (
+        "There is no such entry here: print what you have and see whether it lies deeper. An entry "
+        "that may be missing is read with `.get(...)`, which then gives None."
+    ),
     "GenerateKeyError": "Without `botocore_session` the provider asks AWS as somebody else.",
     "DecryptKeyError": (
         "The usual reasons: a provider without `botocore_session`, which asks AWS as somebody "

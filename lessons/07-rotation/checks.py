@@ -1,9 +1,11 @@
 """The tasks of lab 07: what each asks, how it is checked, and what helps."""
 
+import base64
+import json
 import os
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -36,6 +38,16 @@ def _imported(kms):
     return key_id
 
 
+def _kept_from_everybody():
+    """A key that could rotate by itself, were it not for its key policy."""
+    owner = {"AWS": f"arn:aws:iam::{boto3.client('sts').get_caller_identity()['Account']}:root"}
+    everything = {"Effect": "Allow", "Principal": owner, "Action": "kms:*", "Resource": "*"}
+    but_rotation = {**everything, "Effect": "Deny", "Principal": "*"}
+    but_rotation["Action"] = "kms:EnableKeyRotation"
+    policy = {"Version": "2012-10-17", "Statement": [everything, but_rotation]}
+    return _key(Policy=json.dumps(policy))
+
+
 def _current(kms, key_id):
     return kms.describe_key(KeyId=key_id)["KeyMetadata"]["CurrentKeyMaterialId"]
 
@@ -57,6 +69,14 @@ def _opened(kms, blob, context=CONTEXT):
         return None
 
 
+def _in_base64(kms, text):
+    """Whether this is a ciphertext that opens, written in base64."""
+    try:
+        return _opened(kms, base64.b64decode(text, validate=True)) is not None
+    except (TypeError, ValueError, ParamValidationError):
+        return False
+
+
 def _fits(key, envelope):
     """The report, if this data key opens the envelope."""
     try:
@@ -76,7 +96,9 @@ _EVERYWHERE = """def rotate_everywhere(kms, key_ids, days):
             without.append(key_id)
     return without"""
 
-_TRYING = """def rotate_everywhere(kms, key_ids, days):
+_TRYING = """from botocore.exceptions import ClientError
+
+def rotate_everywhere(kms, key_ids, days):
     without = []
     for key_id in key_ids:
         try:
@@ -84,6 +106,11 @@ _TRYING = """def rotate_everywhere(kms, key_ids, days):
         except {which}:
             without.append(key_id)
     return without"""
+
+_UNLESS_REFUSED = """            known = ("UnsupportedOperationException", "AccessDeniedException")
+            if error.response["Error"]["Code"] not in known:
+                raise
+"""
 
 
 @task(
@@ -123,6 +150,16 @@ _TRYING = """def rotate_everywhere(kms, key_ids, days):
         Wrong(
             _TRYING.format(which="Exception"),
             says="An error that is about neither manager, spec nor origin was kept from the caller",
+        ),
+        Wrong(
+            _TRYING.format(which="ClientError as error").replace(
+                "            without", _UNLESS_REFUSED + "            without"
+            ),
+            says="A key whose policy refuses you is named among those that cannot rotate",
+        ),
+        Wrong(
+            _EVERYWHERE.replace("append(key_id)", 'append(about["Arn"])'),
+            says="Return the key ids as they were passed, not ARNs",
         ),
         Wrong(
             _EVERYWHERE.replace(
@@ -174,6 +211,10 @@ def everywhere(work):
         "You returned the keys that can rotate: the others are asked for.",
     )
     work.expect(
+        not any(str(each).startswith("arn:") for each in found),
+        "Return the key ids as they were passed, not ARNs.",
+    )
+    work.expect(
         sorted(map(str, found)) == sorted(cannot),
         "The list does not name the keys that cannot rotate by themselves: one that AWS manages, one "
         "with imported material and an HMAC key.",
@@ -185,6 +226,14 @@ def everywhere(work):
         30,
         says="An error that is about neither manager, spec nor origin was kept from the caller: a "
         "period of 30 days is not allowed, and nobody was told.",
+    )
+    work.refuses(
+        rotate_everywhere,
+        kms,
+        [_kept_from_everybody()],
+        120,
+        says="A key whose policy refuses you is named among those that cannot rotate. It can, but not "
+        "for you: that error must reach the caller. DescribeKey tells the one kind from the other.",
     )
 
 
@@ -470,6 +519,15 @@ _RENEW = """def renew(kms, key_id, wrapped_keys, context):
         DestinationKeyId=key_id, DestinationEncryptionContext=context)["CiphertextBlob"]
         for wrapped in wrapped_keys]"""
 
+_IN_BASE64 = (
+    "import base64\n\n"
+    + _RENEW.replace("renew", "fresh")
+    + """
+
+def renew(*given):
+    return [base64.b64encode(each).decode() for each in fresh(*given)]"""
+)
+
 
 @task(
     "renew",
@@ -505,6 +563,11 @@ _RENEW = """def renew(kms, key_id, wrapped_keys, context):
             says="not in the order in which they came",
         ),
         Wrong(_RENEW.replace("in wrapped_keys]", "in wrapped_keys[:1]]"), says="3 were passed"),
+        Wrong(
+            _RENEW.replace('["CiphertextBlob"]', ""),
+            says="Return a list of ciphertexts (bytes), not of whole answers",
+        ),
+        Wrong(_IN_BASE64, says="These are in base64"),
     ],
     also_right=[
         """def renew(kms, key_id, wrapped_keys, context):
@@ -528,8 +591,14 @@ def renew(work):
     before = len(aws.trail)
     found = work.call(work.function("renew"), kms, key_id, list(wrapped), dict(CONTEXT))
     calls = set(_called(aws, before))
+    work.expect(isinstance(found, list), "Return a list of ciphertexts (bytes).")
     work.expect(
-        isinstance(found, list) and all(isinstance(each, bytes) for each in found),
+        not any(_in_base64(kms, each) for each in found),
+        "These are in base64, as the AWS CLI shows them. boto3 gives bytes and takes bytes: return "
+        "them as they came.",
+    )
+    work.expect(
+        all(isinstance(each, bytes) for each in found),
         "Return a list of ciphertexts (bytes), not of whole answers of AWS KMS.",
     )
     work.expect(len(found) == 3, f"3 were passed, {len(found)} came back.")

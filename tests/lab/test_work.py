@@ -136,14 +136,14 @@ def test_errors_without_words_get_some() -> None:
     assert "another encryption context" not in badly_wrapped
     assert stopped(InvalidTag()).startswith("`it` stopped with InvalidTag. AES-GCM gives no reason")
     assert "other associated data" in stopped(InvalidTag())
-    assert stopped(KeyError("SSEKMSKeyId")).endswith(
-        "`.get(...)` would give None instead of stopping."
-    )
     unknown = stopped(NameError("name 'seal' is not defined"))
     assert unknown.endswith(
         "'seal' is not defined. If another cell makes it, run that cell first; "
         "else look how it is spelt."
     )
+    without_entry = stopped(KeyError("SSEKMSKeyId"))
+    assert "see whether it lies deeper" in without_entry
+    assert "`.get(...)`, which then gives None" in without_entry
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
     assert disabled.endswith("arn:aws:kms:x is disabled.")
     assert not disabled.endswith("..")
