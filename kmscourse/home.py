@@ -51,6 +51,8 @@ class Place:
 
 
 _HEADS = ("Lesson", "Minutes", "Tasks", "Questions")
+_WORDS = ("Lesson", "Time", "What")  # the columns of words; the others count
+_LEFT = '<td style="text-align:left">'  # Jupyter aligns every cell as a number, to the right
 
 
 class Map(tuple[Place, ...]):
@@ -69,7 +71,7 @@ class Map(tuple[Place, ...]):
         body = "".join(
             f'<tr><td title="{place.state}">{marks[place.state]} '
             f'<span style="position:absolute;left:-999em">{place.state}</span></td>'
-            f"<td>{_link(place.lesson)}<br><small>{escape(place.lesson.about)}</small></td>"
+            f"{_LEFT}{_link(place.lesson)}<br><small>{escape(place.lesson.about)}</small></td>"
             + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(place)[1:])
             + "</tr>"
             for place in self
@@ -121,7 +123,7 @@ class Plan(tuple[Week, ...]):
 
     def _repr_html_(self) -> str:
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            "<tr>" + "".join(f"{_LEFT}{escape(cell)}</td>" for cell in row) + "</tr>"
             for row in self._rows()
         )
         title = f"<p><strong>{escape(self.exam.code)}, {escape(self.exam.name)}</strong></p>"
@@ -248,5 +250,6 @@ def _as_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _as_html(heads: Sequence[str], body: str) -> str:
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    left = ' style="text-align:left"'
+    head = "".join(f"<th{left if each in _WORDS else ''}>{escape(each)}</th>" for each in heads)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

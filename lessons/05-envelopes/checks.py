@@ -86,6 +86,14 @@ def _may(session, operation, **parameters):
     return True
 
 
+def _principals(policy):
+    """Whom the statements of a policy name, as written."""
+    statements = (
+        policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    )
+    return ", ".join(str(statement.get("Principal")) for statement in statements)
+
+
 _ACCOUNT = '{"AWS": f"arn:aws:iam::{account_id}:root"}'
 _CLINIC = '{"AWS": f"arn:aws:iam::{account_id}:user/clinic-app"}'
 
@@ -132,7 +140,11 @@ def _policy(*statements):
         ),
         Wrong(
             _policy((_CLINIC, ["kms:GenerateDataKey", "kms:Decrypt", "kms:ReEncrypt*"])),
-            says="KMS does not accept this policy",
+            says="The new key policy will not allow you",
+        ),
+        Wrong(
+            _policy((_ACCOUNT.replace('f"', '"'), "kms:PutKeyPolicy"), (_CLINIC, "kms:Decrypt")),
+            says="You named: {'AWS': 'arn:aws:iam::{account_id}:root'}, ",
         ),
         Wrong(
             _policy((_ACCOUNT, ["kms:DescribeKey", "kms:PutKeyPolicy"]), (_CLINIC, "kms:Decrypt")),
@@ -159,7 +171,8 @@ def policy(work):
         key_id = boto3.client("kms").create_key(Policy=json.dumps(written))["KeyMetadata"]["KeyId"]
     except (ClientError, TypeError, ValueError) as error:
         said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
-        work.expect(False, f"KMS does not accept this policy. It says: {said}")
+        named = f" You named: {_principals(written)}." if "principal" in str(said) else ""
+        work.expect(False, f"KMS does not accept this policy. It says: {said}{named}")
     clinic, nosy = aws.session("clinic-app"), aws.session("nosy-administrator")
     boto3.client("iam").put_user_policy(
         UserName="nosy-administrator",
@@ -244,6 +257,17 @@ _SEAL = """def seal(kms, key_id, record, context):
             says="The wrapped key opens with another patient's context",
         ),
         Wrong(
+            _SEAL.replace("EncryptionContext=context", 'EncryptionContext={"patient": "4711"}'),
+            says="The context that was passed is not used",
+        ),
+        Wrong(
+            """def seal(kms, key_id, record, context):
+    sealed = kms.encrypt(KeyId=key_id, Plaintext=record, EncryptionContext=context)
+    blob = sealed["CiphertextBlob"]
+    return {"wrapped_key": blob, "nonce": os.urandom(12), "ciphertext": blob}""",
+            says="KMS has encrypted the record itself",
+        ),
+        Wrong(
             _SEAL.replace('AESGCM(data_key["Plaintext"]).encrypt(nonce, record, None)', "record"),
             says="The record can be read in the envelope",
         ),
@@ -301,6 +325,11 @@ def seal(work):
             "The wrapped key opens with another patient's context. Bind it: EncryptionContext.",
         )
     work.expect(
+        _data_key(kms, envelope) != record,
+        "KMS has encrypted the record itself. It takes 4,096 bytes at most, so let it make a data key, "
+        "and encrypt the record with that.",
+    )
+    work.expect(
         _data_key(kms, envelope) is None or _data_key(kms, envelope) != _data_key(kms, again),
         "Two records were sealed under the same data key. Ask KMS for a new one each time.",
     )
@@ -313,6 +342,12 @@ def seal(work):
         _opens(kms, envelope, CONTEXT) == record,
         "The envelope does not open: unwrapping the key with KMS and decrypting with AES-GCM, "
         "without associated data, should give the record.",
+    )
+    other = {"patient": "4712"}
+    work.expect(
+        _opens(kms, work.call(seal, kms, key_id, record, other), other) == record,
+        "The context that was passed is not used: sealed for patient 4712, the envelope does not open "
+        "with the context of patient 4712.",
     )
 
 
@@ -549,6 +584,10 @@ _MANY = """def seal_many(records, key_id, botocore_session, context):
             says="There should be 50 messages",
         ),
         Wrong(
+            _MANY.replace("context)[0]", "context)"),
+            says="Return the messages alone",
+        ),
+        Wrong(
             _MANY.replace(", encryption_context=context", ""),
             says="A message is not bound to the encryption context",
         ),
@@ -571,6 +610,10 @@ def many(work):
     work.expect(
         isinstance(messages, list | tuple) and len(messages) == len(records),
         "There should be 50 messages in a list, one for each record.",
+    )
+    work.expect(
+        all(isinstance(message, bytes) for message in messages),
+        "Return the messages alone: encrypt answers with the message and its header.",
     )
     keyring = work.value("keyring_of")(key_id)
     for record, message in list(zip(records, messages, strict=True))[::7]:

@@ -226,6 +226,7 @@ lab.check("two")
 #
 # Every morning the clinic seals a batch. Seal each record into a message of its own with at most **five** requests for
 # data keys, for fifty records. `botocore_session` signs as `clinic-app`; a `StrictAwsKmsMasterKeyProvider` takes it.
+# As in part 6 of the lesson, what you need is in `aws_encryption_sdk`.
 
 
 # %% task="many"
