@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from fnmatch import fnmatchcase
 from functools import cache
 
 import boto3
@@ -369,6 +370,21 @@ _ROLE = """def kms_statements(source_key, replica_key):
             ),
             says="read the copies",
         ),
+        Wrong(
+            _ROLE.replace(
+                '"kms:Decrypt", source', '["kms:Decrypt", "kms:GenerateDataKey"], source'
+            ),
+            says="may also call kms:GenerateDataKey with the source's key",
+        ),
+        Wrong(
+            _ROLE.replace('"kms:Encrypt", replica', '["kms:Encrypt", "kms:DescribeKey"], replica'),
+            says="may also call kms:DescribeKey with the replica's key",
+        ),
+        Wrong(_ROLE.replace('"Resource": key', '"Resource": "*"'), says="cover other keys as well"),
+        Wrong(
+            _ROLE.replace('"Action": action', '"NotAction": "kms:Delete*"'),
+            says="`Action` and `Resource`",
+        ),
     ],
     also_right=[
         """def kms_statements(source_key, replica_key):
@@ -378,7 +394,9 @@ _ROLE = """def kms_statements(source_key, replica_key):
              Condition={"StringLike": {"kms:ViaService": via[0]}}),
         dict(Sid="There", Effect="Allow", Action=["kms:Encrypt"], Resource=[replica_key],
              Condition={"StringLike": {"kms:ViaService": via[1]}}),
-    ]"""
+    ]""",
+        # AWS's page on troubleshooting replication names GenerateDataKey beside Encrypt.
+        _ROLE.replace('"kms:Encrypt", replica', '["kms:Encrypt", "kms:GenerateDataKey"], replica'),
     ],
     seconds=20,
 )
@@ -404,10 +422,10 @@ def role(work):
             f"With {keys} the scan does not arrive: kms:{refused[0]['eventName'] if refused else ''} "
             f"was refused in {refused[0]['awsRegion'] if refused else ''}.",
         )
-        _no_more(work, here)
+        _no_more(work, here, statements)
 
 
-def _no_more(work, here):
+def _no_more(work, here, statements):
     """What the role must not be able to do with what it was given."""
     by_hand = here.aws.session(here.role).client("kms")
     sealed = here.kms.encrypt(KeyId=here.source_key, Plaintext=b"x")["CiphertextBlob"]
@@ -415,18 +433,62 @@ def _no_more(work, here):
         not _may(by_hand, "decrypt", CiphertextBlob=sealed),
         "Whoever takes on the role can decrypt a scan by hand: tie it to kms:ViaService.",
     )
-    document = here.iam.get_role_policy(RoleName=here.role, PolicyName="replicate")
-    statements = document["PolicyDocument"]["Statement"]
-    at_replica = [
-        action
-        for each in statements
-        if "kms:" in json.dumps(each["Action"]) and here.replica_key in json.dumps(each["Resource"])
-        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
-    ]
+    allowed = [each for each in statements if each["Effect"] == "Allow"]
     work.expect(
-        "kms:Decrypt" not in at_replica and "kms:*" not in at_replica,
+        all("Action" in each and "Resource" in each for each in allowed),
+        "Say by `Action` and `Resource` what is allowed, not by what is left out.",
+    )
+    work.expect(
+        not any(_covers_other_keys(each, here) for each in allowed),
+        "The statements cover other keys as well: name the two by their ARNs.",
+    )
+    at_source, at_replica = (
+        _operations(allowed, key) for key in (here.source_key, here.replica_key)
+    )
+    work.expect(
+        "Decrypt" not in at_replica,
         "With kms:Decrypt on the replica's key the role could read the copies. It only writes them.",
     )
+    # GenerateDataKey beside Encrypt is what AWS's page on troubleshooting replication tells.
+    more = {name for name in at_replica - {"Encrypt"} if not name.startswith("GenerateDataKey")}
+    for key, left in (("source", at_source - {"Decrypt"}), ("replica", more)):
+        work.expect(
+            not left,
+            f"The role may also call kms:{min(left, default='')} with the {key}'s key. It needs "
+            "nothing but kms:Decrypt at the source and kms:Encrypt at the destination.",
+        )
+
+
+def _patterns(value):
+    return [value] if isinstance(value, str) else value
+
+
+def _names(patterns, name):
+    return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
+
+
+def _covers_other_keys(statement, here):
+    """Whether a statement holds for a key beside the two, of either account."""
+    other = str(uuid.UUID(int=0))
+    others = (f"{key.rpartition('/')[0]}/{other}" for key in (here.source_key, here.replica_key))
+    return any(_names(statement["Resource"], each) for each in others)
+
+
+def _operations(statements, key):
+    """The permissions in AWS KMS that statements give for a key."""
+    known = {
+        *boto3.client("kms").meta.service_model.operation_names,
+        "ReEncryptFrom",
+        "ReEncryptTo",
+    }
+    return {
+        name
+        for each in statements
+        if _names(each["Resource"], key)
+        for pattern in _patterns(each["Action"])
+        for name in known
+        if fnmatchcase(f"kms:{name}".lower(), pattern.lower())
+    }
 
 
 # --- 4 key policy ---------------------------------------------------------------------------------
@@ -481,11 +543,17 @@ _CLINIC_ROOT = "role_arn.split(':role')[0] + ':root'"
             _policy(("role_arn", ["kms:Encrypt", "kms:CreateGrant"])),
             says="The role can hand the key on",
         ),
+        Wrong(
+            _policy(("role_arn", ["kms:Encrypt", "kms:DescribeKey"])),
+            says="The role can call DescribeKey",
+        ),
     ],
     also_right=[
         _policy(("role_arn", ["kms:Encrypt"])).replace(
             '"Action": "kms:*"', '"Sid": "Own", "Action": ["kms:*"]'
         ),
+        # As AWS's page on troubleshooting replication has it.
+        _policy(("role_arn", ["kms:GenerateDataKey", "kms:Encrypt"])),
     ],
     seconds=20,
 )
@@ -523,6 +591,16 @@ def key_policy(work):
         not _may(outside, "decrypt", **key, CiphertextBlob=sealed),
         "The role can decrypt the copies: it only has to write them.",
     )
+    again = {"CiphertextBlob": sealed, "DestinationKeyId": here.replica_key}
+    for name, operation, asked in (
+        ("DescribeKey", "describe_key", key),
+        ("GetKeyPolicy", "get_key_policy", key),
+        ("ReEncrypt", "re_encrypt", again),
+    ):
+        work.expect(
+            not _may(outside, operation, **asked),
+            f"The role can call {name} with the hospital's key: it only has to encrypt.",
+        )
     work.expect(
         not _may(others, "encrypt", **key, Plaintext=b"x"),
         "Others at the clinic can encrypt with the hospital's key: name the role, not the account.",
@@ -702,6 +780,10 @@ _AGAIN = """def send_again(s3, bucket):
             says="A scan that had arrived was sent again",
         ),
         Wrong(
+            _AGAIN.replace('in ("COMPLETED", "PENDING")', '== "COMPLETED"'),
+            says="A scan that is PENDING was sent again",
+        ),
+        Wrong(
             _AGAIN.replace('in ("COMPLETED", "PENDING")', '!= "FAILED"'),
             says="A scan that is older than the rule",
         ),
@@ -735,7 +817,8 @@ def again(work):
     here.put("failed", **more)
     here.wait()
     here.give(*here.in_kms)
-    arrived = here.s3.head_object(Bucket=here.source, Key="fine")["VersionId"]
+    here.put("fresh", **more)
+    before = {key: _version(here, key) for key in ("fine", "fresh")}
     work.function("send_again")(here.s3, here.source)
     here.wait()
     here.wait()
@@ -753,10 +836,15 @@ def again(work):
             )
             work.expect(head["Metadata"] == {"ward": "3"}, f"{words} has lost its metadata.")
         work.expect(here.replica(key), f"{words} is still not at the hospital.")
-    work.expect(
-        here.s3.head_object(Bucket=here.source, Key="fine")["VersionId"] == arrived,
-        "A scan that had arrived was sent again: it now has one more version, and costs twice.",
-    )
+    for key, words in (("fine", "had arrived"), ("fresh", "is PENDING")):
+        work.expect(
+            _version(here, key) == before[key],
+            f"A scan that {words} was sent again: it now has one more version, and costs twice.",
+        )
+
+
+def _version(here, key):
+    return here.s3.head_object(Bucket=here.source, Key=key)["VersionId"]
 
 
 # --- 7 bucket key ---------------------------------------------------------------------------------
@@ -804,6 +892,10 @@ _BUCKET_KEY = """def bucket_key_statement(replica_key, copy_bucket):
             'def bucket_key_statement(replica_key, copy_bucket):\n    return {"Effect": "Allow", '
             '"Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": replica_key}',
             says="for any context",
+        ),
+        Wrong(
+            _BUCKET_KEY.replace('"Resource": replica_key', '"Resource": "*"'),
+            says="covers other keys, too",
         ),
     ],
     also_right=[
@@ -862,6 +954,10 @@ def bucket_key(work):
         not _may(by_hand, "generate_data_key", KeyId=here.replica_key, KeySpec="AES_256", **a_scan),
         "The role may use the hospital's key for a scan's ARN as well: name the bucket's, and nothing "
         "that begins like it.",
+    )
+    work.expect(
+        "Resource" in statement and not _covers_other_keys(statement, here),
+        "The statement covers other keys, too: name the replica's by its ARN.",
     )
     work.expect(
         len([each for each in in_kms if each["awsRegion"] == AWAY]) < 10,

@@ -184,7 +184,8 @@ lab.check("cause")
 # ## 6 · Once more, please
 #
 # The set-up is mended. What failed, and what is older than the rule, stays behind all the same. Send these objects again,
-# and only these: copy each onto itself, encrypted as it was, with its metadata.
+# and only these: copy each onto itself, encrypted as it was, with its metadata. The scans lie under a KMS key, some leaflets
+# under SSE-S3.
 
 
 # %% task="again"

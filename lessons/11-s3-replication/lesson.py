@@ -532,6 +532,9 @@ print(Counter(status(f"scan-{number}") for number in range(10)))
 Counter(calls_to_kms(before))
 
 # %% [markdown]
+# Three for ten scans. At the source one `Decrypt` opens the Bucket Key; at the destination `GenerateDataKey` makes another,
+# and `Decrypt` opens it.
+#
 # One more thing changes. An **ETag** is S3's fingerprint of an object. With SSE-S3 it is the same at both ends; is it here?
 
 
