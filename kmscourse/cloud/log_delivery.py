@@ -1,12 +1,15 @@
 """CloudTrail's log files: what a trail with a bucket delivers to it.
 
 CloudTrail delivers about every five minutes, as the service principal cloudtrail.amazonaws.com,
-which the bucket's policy has to let in. Source: AWS CloudTrail User Guide, "Amazon S3 bucket policy
-for CloudTrail" and "Finding your CloudTrail log files".
+which the bucket's policy has to let in. A file that a KMS key seals has the trail's ARN in its
+encryption context, which key policies can ask for. Source: AWS CloudTrail User Guide, "Amazon S3
+bucket policy for CloudTrail", "Finding your CloudTrail log files" and "Configure AWS KMS key
+policies for CloudTrail".
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import sys
@@ -87,9 +90,16 @@ class LogDelivery:
         }
         headers["x-amz-acl"] = parameters["ACL"]
         if trail.kms_key_id:
-            parameters |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": trail.kms_key_id}
-            headers["x-amz-server-side-encryption"] = "aws:kms"
-            headers["x-amz-server-side-encryption-aws-kms-key-id"] = trail.kms_key_id
+            context = json.dumps({"aws:cloudtrail:arn": trail.arn}).encode()
+            sealed = {
+                "ServerSideEncryption": "aws:kms",
+                "SSEKMSKeyId": trail.kms_key_id,
+                "SSEKMSEncryptionContext": base64.b64encode(context).decode(),
+            }
+            parameters |= sealed
+            headers["x-amz-server-side-encryption"] = sealed["ServerSideEncryption"]
+            headers["x-amz-server-side-encryption-aws-kms-key-id"] = sealed["SSEKMSKeyId"]
+            headers["x-amz-server-side-encryption-context"] = sealed["SSEKMSEncryptionContext"]
         url = f"https://s3.{trail.region_name}.amazonaws.com/{trail.bucket_name}/{key}"
         call = Call(
             service="s3",

@@ -217,6 +217,31 @@ def test_log_files_are_sealed_with_a_key_whose_policy_lets_cloudtrail_in(
     assert aws.trail.events("GenerateDataKey")[-1]["errorCode"] == "AccessDenied"
 
 
+@pytest.mark.parametrize(("account", "arrive"), [("333333333333", 1), ("444444444444", 0)])
+def test_a_key_policy_can_ask_for_the_trail_in_the_encryption_context(
+    aws: cloud.Cloud, kms: Any, account: str, arrive: int
+) -> None:
+    """The statement that the CloudTrail console writes into the policy of a key."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="audit")
+    cloudtrail = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    write = {**cloudtrail, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::audit/*"}
+    s3.put_bucket_policy(Bucket="audit", Policy=json.dumps({"Statement": [write]}))
+    ours = {"kms:EncryptionContext:aws:cloudtrail:arn": f"arn:aws:cloudtrail:*:{account}:trail/*"}
+    seal = {**cloudtrail, "Action": "kms:GenerateDataKey*", "Resource": "*"}
+    owner = {"AWS": f"arn:aws:iam::{aws.account_id}:root"}
+    manage = {"Effect": "Allow", "Principal": owner, "Action": "kms:*", "Resource": "*"}
+    statements = [manage, {**seal, "Condition": {"StringLike": ours}}]
+    key = kms.create_key(Policy=json.dumps({"Statement": statements}))["KeyMetadata"]["Arn"]
+    theirs = aws.account("333333333333").session("root").client("cloudtrail")
+    theirs.create_trail(Name="audit", S3BucketName="audit", KmsKeyId=key)
+    theirs.start_logging(Name="audit")
+    aws.clock.advance(minutes=6)
+    assert s3.list_objects_v2(Bucket="audit")["KeyCount"] == arrive
+    for each in s3.list_objects_v2(Bucket="audit").get("Contents", []):
+        assert s3.get_object(Bucket="audit", Key=each["Key"])["Body"].read()
+
+
 def test_a_trail_with_a_bucket_delivers_log_files_to_it(
     aws: cloud.Cloud, kms: Any, key_id: str
 ) -> None:
