@@ -5,12 +5,14 @@ import json
 from contextlib import suppress
 
 import boto3
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from kmscourse import cloud
 from kmscourse.lab import Wrong, task
 
 INSURER = "222222222222"
+_CLOUDTRAIL = "cloudtrail.amazonaws.com"
 
 
 def _policy(*statements):
@@ -46,6 +48,43 @@ def _saved(work, save, **parameters):
     except (ClientError, TypeError, ValueError) as error:
         said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
         work.fail(f"AWS does not accept this policy. It says: {said}")
+
+
+def _beyond(client, who, key, blob, policy, needed):
+    """The first permission that `client` has on a key and does not need; None where there is none.
+
+    Each is tried, and what does most harm comes last. DescribeKey is not tried: AWS's own examples
+    give it along, and it opens nothing.
+    """
+    put = {"Policy": policy, "BypassPolicyLockoutSafetyCheck": True}
+    calls = {
+        "GetKeyPolicy": {"KeyId": key},
+        "ListGrants": {"KeyId": key},
+        "Encrypt": {"KeyId": key, "Plaintext": b"x"},
+        "Decrypt": {"KeyId": key, "CiphertextBlob": blob},
+        "GenerateDataKey": {"KeyId": key, "KeySpec": "AES_256"},
+        "GenerateDataKeyWithoutPlaintext": {"KeyId": key, "KeySpec": "AES_256"},
+        "ReEncrypt": {"CiphertextBlob": blob, "SourceKeyId": key, "DestinationKeyId": key},
+        "CreateGrant": {"KeyId": key, "GranteePrincipal": who, "Operations": ["Decrypt"]},
+        "PutKeyPolicy": {"KeyId": key, **put},
+        "TagResource": {"KeyId": key, "Tags": [{"TagKey": "ward", "TagValue": "1"}]},
+        "UpdateKeyDescription": {"KeyId": key, "Description": "x"},
+        "EnableKeyRotation": {"KeyId": key},
+        "DisableKey": {"KeyId": key},
+        "ScheduleKeyDeletion": {"KeyId": key},
+    }
+    for name, parameters in calls.items():
+        call = getattr(client, xform_name(name))
+        if name not in needed and _refusal(call, **parameters) is None:
+            return f"kms:{name}"
+    return None
+
+
+def _not_needed(statement, needed):
+    """The actions of a statement that nobody needs, told. NotAction names all but a few."""
+    actions = statement.get("Action", "NotAction")
+    actions = [actions] if isinstance(actions, str) else actions
+    return ", ".join(each for each in actions if each.lower() not in needed)
 
 
 # ---------------------------------------------------------------- which document
@@ -143,6 +182,12 @@ _WHICH = """def document_to_change(message):
             says="A refusal by an explicit deny is not understood",
         ),
         Wrong(
+            "def document_to_change(message):\n"
+            "    if 'no resource-based policy' in message:\n        return 'key policy'\n"
+            "    if 'no identity-based policy' in message:\n        return 'IAM policy'",
+            says="none of your words is in it",
+        ),
+        Wrong(
             "def document_to_change(message):\n    return 'IAM policy'",
             says="It was the key policy, and your function says",
         ),
@@ -164,12 +209,17 @@ _WHICH = """def document_to_change(message):
     ],
 )
 def which(work):
-    document_to_change = work.function("document_to_change", returns=str)
+    document_to_change = work.function("document_to_change")
     for message, document in _messages():
         answer = document_to_change(message)
         if answer == document:
             continue
         shown = f'The message: "{message}"'
+        work.expect(
+            answer is not None,
+            "Your function returned nothing for one of the messages: none of your words is in it, or "
+            f"it prints where it should `return`. {shown}",
+        )
         if "does not exist in this Region" in message:
             work.fail(
                 "An outsider's refusal is worded differently: KMS does not even say whether the key "
@@ -203,8 +253,8 @@ _LET = """def let_decrypt(iam, key_arn):
         '{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn}, in a document with a '
         'Version, as JSON, for UserName="pharmacist"',
     ],
-    why="The key policy was not touched: its one statement for the account had left the choice to IAM. The ARN in "
-    "Resource keeps the other keys shut.",
+    why="The key policy was not touched: its one statement for the account leaves the choice to IAM. There the ARN in "
+    "Resource keeps the other keys shut. (A grant would be the other way.)",
     wrong=[
         Wrong(
             _LET.replace('"Resource": key_arn', '"Resource": "*"'),
@@ -212,7 +262,20 @@ _LET = """def let_decrypt(iam, key_arn):
         ),
         Wrong(
             _LET.replace('"kms:Decrypt"', '"kms:*"'),
-            says="pharmacist can do more than decrypt",
+            says="pharmacist can do more than decrypt: kms:GetKeyPolicy passes",
+        ),
+        *(
+            Wrong(
+                _LET.replace('"kms:Decrypt"', f'["kms:Decrypt", "kms:{more}"]'),
+                says=f"pharmacist can do more than decrypt: kms:{more.rstrip('*')} passes",
+            )
+            for more in (
+                "PutKeyPolicy",
+                "CreateGrant",
+                "GenerateDataKey",
+                "ReEncrypt*",
+                "DisableKey",
+            )
         ),
         Wrong(
             "def let_decrypt(iam, key_arn):\n"
@@ -235,10 +298,19 @@ _LET = """def let_decrypt(iam, key_arn):
     ],
     also_right=[
         "def let_decrypt(iam, key_arn):\n"
-        "    made = iam.create_policy(PolicyName='decrypt-' + key_arn[-12:], PolicyDocument=json.dumps(\n"
+        "    made = iam.create_policy(PolicyName='decrypt', PolicyDocument=json.dumps(\n"
         "        {'Version': '2012-10-17', 'Statement': {'Effect': 'Allow', 'Action': ['kms:Decrypt'],\n"
         "                                                'Resource': [key_arn]}}))\n"
-        "    iam.attach_user_policy(UserName='pharmacist', PolicyArn=made['Policy']['Arn'])"
+        "    iam.attach_user_policy(UserName='pharmacist', PolicyArn=made['Policy']['Arn'])",
+        "def let_decrypt(iam, key_arn):\n"
+        "    iam.create_group(GroupName='pharmacists')\n"
+        "    iam.put_group_policy(GroupName='pharmacists', PolicyName='p', PolicyDocument=policy(\n"
+        "        {'Effect': 'Allow', 'Action': 'kms:Decrypt', 'Resource': key_arn}))\n"
+        "    iam.add_user_to_group(GroupName='pharmacists', UserName='pharmacist')",
+        "def let_decrypt(iam, key_arn):\n"
+        "    who = f'arn:aws:iam::{aws.account_id}:user/pharmacist'\n"
+        "    boto3.client('kms').create_grant(\n"
+        "        KeyId=key_arn, GranteePrincipal=who, Operations=['Decrypt'])",
     ],
 )
 def let(work):
@@ -261,21 +333,35 @@ def let(work):
         _refusal(pharmacist.decrypt, CiphertextBlob=blob),
         "pharmacist can decrypt with another key as well. What does Resource say?",
     )
+    who = f"arn:aws:iam::{aws.account_id}:user/pharmacist"
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    more = _beyond(pharmacist, who, key, blob, before, ("Decrypt",))
     work.expect(
-        _refusal(pharmacist.encrypt, KeyId=key, Plaintext=b"x")
-        and _refusal(pharmacist.schedule_key_deletion, KeyId=key),
-        "pharmacist can do more than decrypt. What does Action say?",
+        more is None, f"pharmacist can do more than decrypt: {more} passes. What does Action say?"
     )
 
 
 def _fresh(iam, user):
-    """A user without any policy."""
+    """A user as before the first attempt: no policy, no group, and the names free again."""
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=user)
     for name in iam.list_user_policies(UserName=user)["PolicyNames"]:
         iam.delete_user_policy(UserName=user, PolicyName=name)
-    for each in iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]:
+    attached = iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    for each in attached:
         iam.detach_user_policy(UserName=user, PolicyArn=each["PolicyArn"])
+    for group in (each["GroupName"] for each in iam.list_groups_for_user(UserName=user)["Groups"]):
+        iam.remove_user_from_group(GroupName=group, UserName=user)
+        for name in iam.list_group_policies(GroupName=group)["PolicyNames"]:
+            iam.delete_group_policy(GroupName=group, PolicyName=name)
+        given = iam.list_attached_group_policies(GroupName=group)["AttachedPolicies"]
+        for each in given:
+            iam.detach_group_policy(GroupName=group, PolicyArn=each["PolicyArn"])
+        attached += given
+        iam.delete_group(GroupName=group)
+    for arn in {each["PolicyArn"] for each in attached}:
+        with suppress(ClientError):  # AWS's own, or attached to somebody else as well
+            iam.delete_policy(PolicyArn=arn)
 
 
 # ---------------------------------------------------------------- a grant
@@ -317,7 +403,21 @@ _LEND = """def lend(kms, key_id, grantee, patient):
         ),
         Wrong(
             _LEND.replace('"Decrypt", ', '"Decrypt", "Encrypt", '),
-            says="The phone can encrypt as well",
+            says="The grant lists Encrypt as well",
+        ),
+        Wrong(
+            _LEND.replace('"Decrypt", ', '"Decrypt", "CreateGrant", "ReEncryptFrom", '),
+            says="The grant lists CreateGrant, ReEncryptFrom as well",
+        ),
+        Wrong(
+            _LEND.replace('"patient": patient', '"patient": "4711"'),
+            says="its constraint must want the patient that `lend` was given",
+        ),
+        Wrong(
+            _LEND.replace(
+                '["Decrypt", "RetireGrant"],', '["Decrypt"], RetiringPrincipal=grantee,'
+            ).replace("GrantId", "GrantToken"),
+            says="That is not the id of the grant",
         ),
         Wrong(
             _LEND.replace('["GrantId"]', ""),
@@ -336,37 +436,41 @@ def lend(work):
     key = kms.create_key()["KeyMetadata"]["Arn"]
     grantee = f"arn:aws:iam::{aws.account_id}:user/courier-phone"
     phone = aws.session("courier-phone").client("kms")
-    grant = work.call(work.function("lend"), kms, key, grantee, "4711")
+    # Not a patient of the notebook: a line copied from there with its number would pass.
+    grant = work.call(work.function("lend"), kms, key, grantee, "1907")
     work.expect(isinstance(grant, str), "Return the id of the grant: GrantId in the answer.")
+    made = {each["GrantId"]: each["Operations"] for each in kms.list_grants(KeyId=key)["Grants"]}
+    work.expect(made, "There is no grant on the key.")
+    work.expect(grant in made, "That is not the id of the grant: it is GrantId in the answer.")
 
     def opens(**context):
         blob = kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context)["CiphertextBlob"]
         return _refusal(phone.decrypt, CiphertextBlob=blob, EncryptionContext=context) is None
 
     work.expect(
-        opens(patient="4711"),
+        opens(patient="1907"),
         "The phone cannot decrypt what has only the patient in its context. The grant must list Decrypt, and its "
         "constraint must want the patient that `lend` was given.",
     )
     work.expect(
-        opens(patient="4711", note="allergies"),
+        opens(patient="1907", note="allergies"),
         "A ciphertext with a further pair in its context does not open. There are two constraints: "
         "one wants exactly these pairs, one wants at least these.",
     )
-    work.expect(not opens(patient="4712"), "The phone can decrypt for another patient.")
+    work.expect(not opens(patient="1908"), "The phone can decrypt for another patient.")
     work.expect(
         not opens(note="allergies"), "The phone can decrypt what was not made for a patient at all."
     )
-    context = {"EncryptionContext": {"patient": "4711"}}
-    work.expect(
-        _refusal(phone.encrypt, KeyId=key, Plaintext=b"x", **context),
-        "The phone can encrypt as well. Which operations does it need?",
+    needed = {"Decrypt", "RetireGrant", "DescribeKey"}
+    more = ", ".join(
+        sorted(each for listed in made.values() for each in listed if each not in needed)
     )
+    work.expect(not more, f"The grant lists {more} as well. Which operations does the phone need?")
     work.expect(
         _refusal(phone.retire_grant, KeyId=key, GrantId=grant) is None,
         "The phone cannot give the permission back: it must be allowed to retire the grant.",
     )
-    work.expect(not opens(patient="4711"), "The grant is retired, and the phone still decrypts.")
+    work.expect(not opens(patient="1907"), "The grant is retired, and the phone still decrypts.")
 
 
 # ---------------------------------------------------------------- two accounts
@@ -416,23 +520,37 @@ _SHARE = """def share(kms, key_arn, insurer_iam):
                 '"Action": "kms:Encrypt", "Resource": key_arn',
                 '"Action": "kms:*", "Resource": key_arn',
             ),
-            says="claims-app can decrypt as well",
+            says="claims-app can do more than encrypt: kms:ListGrants passes",
+        ),
+        Wrong(
+            _SHARE.replace('"kms:Encrypt"', '["kms:Encrypt", "kms:GenerateDataKey"]'),
+            says="claims-app can do more than encrypt: kms:GenerateDataKey passes",
         ),
         Wrong(
             _SHARE.replace("222222222222:user/claims-app", "222222222222:root").replace(
                 '"Action": "kms:Encrypt", "Resource": "*"', '"Action": "kms:*", "Resource": "*"'
             ),
-            says="The insurer's administrator can decrypt",
+            says="The insurer's administrator has kms:ListGrants",
         ),
         Wrong(
             _SHARE.replace('{"AWS": "arn:aws:iam::222222222222:user/claims-app"}', '"*"'),
             says="Somebody of a third account can encrypt",
         ),
+        Wrong(
+            "def share(kms, key_arn, insurer_iam):\n"
+            "    who = 'arn:aws:iam::222222222222:user/claims-app'\n"
+            "    kms.create_grant(KeyId=key_arn, GranteePrincipal=who, Operations=['Encrypt'])",
+            says="took the insurer's policies away, and claims-app still encrypts",
+        ),
     ],
     also_right=[
         _SHARE.replace("222222222222:user/claims-app", "222222222222:root").replace(
             '"kms:Encrypt", "Resource": key_arn', '["kms:Encrypt"], "Resource": [key_arn]'
-        )
+        ),
+        _SHARE.replace(
+            '{"AWS": "arn:aws:iam::222222222222:user/claims-app"}',
+            '"*", "Condition": {"StringEquals": {"kms:CallerAccount": "222222222222"}}',
+        ),
     ],
 )
 def share(work):
@@ -454,14 +572,15 @@ def share(work):
             f"{aws.explain(error).because}"
         )
     blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
-    work.expect(
-        _refusal(claims.decrypt, CiphertextBlob=blob, KeyId=key),
-        "claims-app can decrypt as well: it shall encrypt, and no more.",
-    )
+    written = kms.get_key_policy(KeyId=key)["Policy"]
+    who = f"arn:aws:iam::{INSURER}:user/claims-app"
+    more = _beyond(claims, who, key, blob, written, ("Encrypt",))
+    work.expect(more is None, f"claims-app can do more than encrypt: {more} passes as well.")
     insurer_kms = insurer.session("root").client("kms")
+    more = _beyond(insurer_kms, who, key, blob, written, ("Encrypt",))
     work.expect(
-        _refusal(insurer_kms.decrypt, CiphertextBlob=blob, KeyId=key),
-        "The insurer's administrator can decrypt: the key policy gives their account more than kms:Encrypt.",
+        more is None,
+        f"The insurer's administrator has {more}: the key policy gives their account more than kms:Encrypt.",
     )
     work.expect(
         _refusal(third.session("nosy").client("kms").encrypt, KeyId=key, Plaintext=b"x"),
@@ -471,6 +590,12 @@ def share(work):
     work.expect(
         _refusal(claims.encrypt, KeyId=own, Plaintext=b"x"),
         "claims-app can use another key as well: name the key's ARN as Resource in the IAM policy.",
+    )
+    _fresh(insurer_iam, "claims-app")
+    work.expect(
+        _refusal(claims.encrypt, KeyId=key, Plaintext=b"x"),
+        "The check took the insurer's policies away, and claims-app still encrypts. Let the pharmacy's half be a "
+        "statement of the key policy.",
     )
 
 
@@ -524,15 +649,27 @@ _S3 = """def only_through_s3(account_id):
                 '{"AWS": f"arn:aws:iam::{account_id}:user/pharmacy-app"}',
                 '{"Service": "s3.amazonaws.com"}',
             ),
-            says="For KMS the caller is pharmacy-app, not S3",
+            says="for KMS the caller is pharmacy-app, not S3",
+        ),
+        Wrong(
+            _S3.replace('["kms:GenerateDataKey", "kms:Decrypt"]', '"kms:*"'),
+            says="The statement allows more than S3 needs: kms:*",
+        ),
+        Wrong(
+            _S3.replace('"kms:Decrypt"]', '"kms:Decrypt", "kms:ReEncrypt*", "kms:CreateGrant"]'),
+            says="The statement allows more than S3 needs: kms:ReEncrypt*, kms:CreateGrant",
         ),
     ],
     also_right=[
+        _S3.replace('{"AWS": f"arn:aws:iam::{account_id}:user/pharmacy-app"}', '"*"').replace(
+            '"kms:ViaService"',
+            '"aws:PrincipalArn": f"arn:aws:iam::{account_id}:user/pharmacy-app", "kms:ViaService"',
+        ),
         _S3.replace("kms:GenerateDataKey", "kms:GenerateDataKey*").replace(
             '{"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}',
             '{"StringLike": {"kms:ViaService": ["s3.us-east-1.*"]},'
             ' "StringEquals": {"kms:CallerAccount": account_id}}',
-        )
+        ),
     ],
 )
 def only_s3(work):
@@ -552,7 +689,7 @@ def only_s3(work):
     if error is not None:
         work.expect(
             "Service" not in str(written.get("Principal")),
-            "An upload with SSE-KMS is refused. S3 passes the call on in the caller's name: For KMS the caller is "
+            "An upload with SSE-KMS is refused. S3 passes the call on in the caller's name: for KMS the caller is "
             "pharmacy-app, not S3.",
         )
         work.fail(f"An upload with SSE-KMS is refused. {aws.explain(error).because}")
@@ -578,6 +715,9 @@ def only_s3(work):
         _refusal(nosy.client("s3").get_object, **place),
         "Another user can read it through S3. Whom does the principal mean?",
     )
+    needed = {"kms:generatedatakey", "kms:generatedatakey*", "kms:decrypt", "kms:describekey"}
+    more = _not_needed(written, needed)
+    work.expect(not more, f"The statement allows more than S3 needs: {more}.")
 
 
 # ---------------------------------------------------------------- the confused deputy
@@ -618,7 +758,13 @@ _DEPUTY = """def for_our_trails(account_id):
         ),
         Wrong(
             _DEPUTY.replace('"kms:GenerateDataKey*"', '"kms:*"'),
-            says="CloudTrail may do more than it needs",
+            says="CloudTrail may do more than it needs with this key: kms:*",
+        ),
+        Wrong(
+            _DEPUTY.replace(
+                '"cloudtrail.amazonaws.com"', '["cloudtrail.amazonaws.com", "logs.amazonaws.com"]'
+            ),
+            says="The statement lets in others, too",
         ),
         Wrong(
             _DEPUTY.replace(
@@ -632,7 +778,12 @@ _DEPUTY = """def for_our_trails(account_id):
         _DEPUTY.replace(
             '{"StringEquals": {"aws:SourceAccount": account_id}}',
             '{"ArnLike": {"aws:SourceArn": f"arn:aws:cloudtrail:*:{account_id}:trail/*"}}',
-        )
+        ),
+        _DEPUTY.replace(
+            '{"StringEquals": {"aws:SourceAccount": account_id}}',
+            '{"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn":'
+            ' f"arn:aws:cloudtrail:*:{account_id}:trail/*"}}',
+        ),
     ],
 )
 def deputy(work):
@@ -650,7 +801,7 @@ def deputy(work):
         s3.create_bucket(Bucket="audit-files")
         let_in = {
             "Effect": "Allow",
-            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Principal": {"Service": _CLOUDTRAIL},
             "Action": "s3:PutObject",
             "Resource": "arn:aws:s3:::audit-files/*",
         }
@@ -678,12 +829,14 @@ def deputy(work):
             not any("333333333333" in name for name in files),
             "The log files of a foreign account were sealed with this key. For whom may CloudTrail act?",
         )
-        actions = written.get("Action", [])
         work.expect(
-            set([actions] if isinstance(actions, str) else actions)
-            <= {"kms:GenerateDataKey*", "kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt"},
-            "CloudTrail may do more than it needs with this key.",
+            list(who) == ["Service"] and who["Service"] in (_CLOUDTRAIL, [_CLOUDTRAIL]),
+            f"The statement lets in others, too. Its principal should be {_CLOUDTRAIL} alone.",
         )
+        # Decrypt: AWS asks for it where the bucket has a Bucket Key.
+        needed = {"kms:generatedatakey", "kms:generatedatakey*", "kms:decrypt", "kms:describekey"}
+        more = _not_needed(written, needed)
+        work.expect(not more, f"CloudTrail may do more than it needs with this key: {more}.")
 
 
 # ---------------------------------------------------------------- six documents
@@ -776,10 +929,31 @@ class _Pharmacy:
             # FullAWSAccess stays attached beside it, as it does on AWS.
             _saved(self.work, organizations.update_policy, PolicyId=scp, Content=texts["SCP"])
 
-    def call(self, who, operation, region="us-east-1", **parameters):
+    def client(self, who, region="us-east-1"):
         account = self.insurer if who.startswith("claims") else self.home
-        client = account.session(who, region=region).client("kms")
-        return _refusal(getattr(client, operation), **parameters)
+        return account.session(who, region=region).client("kms")
+
+    def call(self, who, operation, region="us-east-1", **parameters):
+        return _refusal(getattr(self.client(who, region), operation), **parameters)
+
+    def beyond(self, who, needed):
+        grantee = f"arn:aws:iam::{self.home.id}:root"
+        return _beyond(self.client(who), grantee, self.key, self.blob, self.key_policy, needed)
+
+    def deletes(self):
+        """Whether key-keeper can delete the key, by writing the permission into its policy."""
+        keeper = f"arn:aws:iam::{self.home.id}:user/key-keeper"
+        self.call(
+            "key-keeper", "put_key_policy", KeyId=self.key, Policy=_policy(_allow("kms:*", keeper))
+        )
+        return self.call("key-keeper", "schedule_key_deletion", KeyId=self.key) is None
+
+    def unbounded(self):
+        """Whether pharmacist could make a key, if an IAM policy allowed everything."""
+        self.iam.put_role_policy(
+            RoleName="pharmacist", PolicyName="everything", PolicyDocument=_policy(_allow("*"))
+        )
+        return self.call("pharmacist", "create_key") is None
 
 
 def _must(pharmacy):
@@ -793,6 +967,14 @@ def _must(pharmacy):
         ("key-keeper", "get_key_policy", {"KeyId": pharmacy.key}),
         ("key-keeper", "put_key_policy", {"KeyId": pharmacy.key, "Policy": pharmacy.key_policy}),
     ]
+
+
+_NEEDS = {
+    "pharmacist": ("Encrypt", "Decrypt"),
+    "robot": ("Encrypt",),
+    "claims-app": ("Encrypt",),
+    "key-keeper": ("GetKeyPolicy", "PutKeyPolicy"),
+}
 
 
 def _must_not(pharmacy):
@@ -919,6 +1101,23 @@ def _without(*starts):
         ),
         Wrong(
             _REPAIR.replace(
+                'documents["SCP"][0]["Action"] = ["kms:ScheduleKeyDeletion"]',
+                'documents["SCP"] = []\n    look_after["Action"].remove("kms:ScheduleKeyDeletion")',
+            ),
+            says="The organization does not forbid it",
+        ),
+        Wrong(
+            _REPAIR.replace('["Action"] += ["kms:Decrypt"]', '["Action"] = "*"'),
+            says="The boundary of pharmacist holds nothing back",
+        ),
+        Wrong(
+            _REPAIR.replace(
+                "    use[", '    look_after["Action"].append("kms:CreateGrant")\n    use[', 1
+            ),
+            says="key-keeper has kms:CreateGrant, too",
+        ),
+        Wrong(
+            _REPAIR.replace(
                 "    use[", '    look_after["Action"].remove("kms:PutKeyPolicy")\n    use[', 1
             ),
             says="key-keeper is refused: put_key_policy",
@@ -955,3 +1154,16 @@ def repair(work):
                 pharmacy.call(who, operation, **parameters),
                 f"{wrong}. Which Allow lets {who} {operation}, or which Deny is gone?",
             )
+        for who, needed in _NEEDS.items():
+            more = pharmacy.beyond(who, needed)
+            work.expect(more is None, f"{who} has {more}, too, and the table does not say so.")
+        work.expect(
+            not pharmacy.deletes(),
+            "The organization does not forbid it: key-keeper wrote kms:ScheduleKeyDeletion into the key policy, and "
+            "the key's deletion was scheduled.",
+        )
+        work.expect(
+            not pharmacy.unbounded(),
+            "The boundary of pharmacist holds nothing back: with an IAM policy that allows everything, pharmacist "
+            "could even make keys.",
+        )

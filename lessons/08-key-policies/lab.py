@@ -121,7 +121,7 @@ lab.check("lend")
 #
 # The insurer, account `222222222222`, sends encrypted claims. Its user `claims-app` shall **encrypt** with the pharmacy's key.
 # `kms` belongs to the pharmacy's administrator, `insurer_iam` to the insurer's. Whatever the key policy allows already must go on
-# working.
+# working, and either account must be able to end it alone.
 
 
 # %% task="share"

@@ -420,16 +420,17 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 
-def code_on(phone):
+def code_on(phone, later=0):
     seed = base64.b32decode(phone["Base32StringSeed"])
-    now = int(aws.clock.now().timestamp())
+    now = int(aws.clock.now().timestamp()) + later
     return TOTP(seed, 6, SHA1(), 30, enforce_key_length=False).generate(now).decode()
 
 
 # %%
 made = iam.create_virtual_mfa_device(VirtualMFADeviceName=f"phone-{uuid.uuid4()}")
 phone = made["VirtualMFADevice"]
-two = {"AuthenticationCode1": code_on(phone), "AuthenticationCode2": code_on(phone)}
+# AWS wants two codes, one after the other.
+two = {"AuthenticationCode1": code_on(phone), "AuthenticationCode2": code_on(phone, later=30)}
 iam.enable_mfa_device(UserName="learner", SerialNumber=phone["SerialNumber"], **two)[
     "ResponseMetadata"
 ]["HTTPStatusCode"]
@@ -438,6 +439,7 @@ iam.enable_mfa_device(UserName="learner", SerialNumber=phone["SerialNumber"], **
 # **Predict:** you are still the same user, with the same policies. May you disable the key now?
 
 # %%
+aws.clock.advance(minutes=1)  # on AWS a code works once
 given = sts.get_session_token(SerialNumber=phone["SerialNumber"], TokenCode=code_on(phone))
 made = given["Credentials"]
 with_mfa = boto3.Session(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
@@ -531,6 +533,7 @@ with contextlib.suppress(organizations.exceptions.AlreadyInOrganizationException
 roof = organizations.list_roots()["Roots"][0]["Id"]
 with contextlib.suppress(organizations.exceptions.PolicyTypeAlreadyEnabledException):
     organizations.enable_policy_type(RootId=roof, PolicyType="SERVICE_CONTROL_POLICY")
+# On AWS this takes a while, and describe_create_account_status tells the id when it is done.
 made = organizations.create_account(AccountName="ward", Email="ward@clinic.example")
 ward_account = aws.account(made["CreateAccountStatus"]["AccountId"])
 
@@ -604,8 +607,9 @@ iam.put_user_permissions_boundary(
 refusal(admin.encrypt, KeyId=default_key, Plaintext=b"x").because
 
 # %% [markdown]
-# All three must allow: the key policy (directly, or by leaving it to IAM), the IAM policy and the boundary. Where one
-# is missing, the message names it.
+# This key policy leaves it to IAM, so all three must allow: the key policy, the IAM policy and the boundary. Where one is
+# missing, the message names it. (A key policy that names the *user* needs neither of the others, as a boundary caps only
+# what IAM gives. A *role* that it names needs no IAM policy, but stays within its boundary.)
 
 # %% [markdown]
 # ## 12 · The confused deputy
@@ -663,7 +667,8 @@ before = foreign_files()
 foreign_files() - before, aws.trail.events("GenerateDataKey")[-1]["errorCode"]
 
 # %% [markdown]
-# Refused, since the deputy now has to say for whom it comes. Put the same condition into the bucket policy.
+# Refused, since the deputy now has to say for whom it comes. Put the same condition into the bucket policy. (CloudTrail also
+# puts its trail into the encryption context. AWS's own key policies ask for that, with `kms:EncryptionContext:aws:cloudtrail:arn`.)
 
 # %% [markdown]
 # ## 13 · Which document?
