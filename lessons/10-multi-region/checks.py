@@ -65,7 +65,7 @@ _REPLICATE = """def replicate(kms, key_arn, region):
 
 @task(
     "replicate",
-    minutes=4,
+    minutes=5,
     asks="`replicate(kms, key_arn, region)`: the ARN of the replica",
     hints=[
         "Which key policy does a replica get if the call does not name one?",
@@ -250,7 +250,7 @@ def related(work):
 
 @task(
     "nearby",
-    minutes=2,
+    minutes=3,
     asks="`open_nearby(region, ciphertext, context)`: the plaintext, as bytes",
     hints=[
         "Which Region does a client of boto3 talk to?",
@@ -598,7 +598,7 @@ def _global_database():
 
 @task(
     "column",
-    minutes=4,
+    minutes=5,
     asks="`insert_visit(database, key_arn, visit, ward, note)`: inserts a row and commits",
     hints=[
         "Who seals the note: the database, or your function before the row is inserted?",
@@ -709,7 +709,7 @@ _FAILOVER = """def decrypt_anywhere(clients, ciphertext, context):
 
 @task(
     "failover",
-    minutes=4,
+    minutes=6,
     asks="`decrypt_anywhere(clients, ciphertext, context)`: the plaintext, as bytes",
     hints=[
         "What tells a Region that is down from one that says no?",

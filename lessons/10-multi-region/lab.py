@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 10 · Multi-Region keys
 #
-# Seven tasks, about 25 minutes. The clinic opens in Sydney (`ap-southeast-2`); its home is Frankfurt (`eu-central-1`).
+# Seven tasks, about 30 minutes. The clinic opens in Sydney (`ap-southeast-2`); its home is Frankfurt (`eu-central-1`).
 # Replace each `...` with your code, run the cell, then run the check below it. `lab.hint("replicate")` gives a
 # hint, and after an attempt `lab.solution("replicate")` shows one solution. Any correct way passes.
 #

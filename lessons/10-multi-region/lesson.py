@@ -25,7 +25,7 @@
 # 5. seal single fields in a DynamoDB global table and single columns in an Aurora global database,
 # 6. switch the Region off again, and go on working.
 #
-# About 40 minutes, then a lab of 25.
+# About 40 minutes, then a lab of 30.
 
 # %% [markdown]
 # ## Start the simulated AWS

@@ -171,7 +171,7 @@ _REPORT = """def not_arrived(s3, bucket):
 
 @task(
     "report",
-    minutes=3,
+    minutes=4,
     asks="`not_arrived(s3, bucket)`: a dictionary from key to status",
     practises=["11.what-replicates", "11.find-the-cause", "11.existing-objects"],
     hints=[
@@ -337,7 +337,7 @@ _ROLE = """def kms_statements(source_key, replica_key):
 
 @task(
     "role",
-    minutes=4,
+    minutes=5,
     asks="`kms_statements(source_key, replica_key)`: a list of statements",
     practises=["11.role-permissions", "11.multi-region-keys"],
     hints=[
@@ -514,7 +514,7 @@ _CLINIC_ROOT = "role_arn.split(':role')[0] + ':root'"
 
 @task(
     "key-policy",
-    minutes=3,
+    minutes=4,
     asks="`hospital_key_policy(hospital_account, role_arn)`: a key policy, as a dictionary",
     practises="11.two-accounts",
     hints=[
@@ -754,7 +754,7 @@ _AGAIN = """def send_again(s3, bucket):
 
 @task(
     "again",
-    minutes=5,
+    minutes=7,
     asks="`send_again(s3, bucket)`: copies what is left; returns nothing",
     practises=["11.existing-objects", "11.what-replicates"],
     hints=[

@@ -14,7 +14,7 @@
 # # Lab 11 · S3 replication
 #
 # The clinic's radiology copies its scans to the university hospital: another account, another Region. Whoever set it up
-# has left, and most scans do not arrive. Seven tasks, about 30 minutes. Replace each `...` with your code, run the cell, then
+# has left, and most scans do not arrive. Seven tasks, about 35 minutes. Replace each `...` with your code, run the cell, then
 # run the check below it. `lab.hint("report")` gives a hint, and after an attempt `lab.solution("report")` shows one
 # solution. Any correct way passes.
 #

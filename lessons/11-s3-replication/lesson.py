@@ -23,7 +23,7 @@
 # 3. see what is replicated by kind of encryption, and what is left behind,
 # 4. count what it costs in calls to KMS, and see what happens when KMS has enough.
 #
-# About 35 minutes, then a lab of 30.
+# About 35 minutes, then a lab of 35.
 
 # %% [markdown]
 # ## Start the simulated AWS
