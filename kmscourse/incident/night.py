@@ -234,6 +234,11 @@ class Night:
         """Whether policies let the intruder, in the session of that night, open a record."""
         return may_fetch(self.intruder, min(self.truth.did_read))
 
+    def is_denied(self, who: str) -> bool:
+        """Whether a Deny keeps a caller from the key, for every object."""
+        keys = [house.records([each])[0] for each in DEPARTMENTS] + [REPORT]
+        return all(self.replay(who, key)[-1].outcome == "ExplicitlyDenied" for key in keys)
+
     def door_is_open(self) -> bool:
         """Whether the same door still lets anybody in: the intruder anew, or somebody else."""
         key = house.records(self._leak.departments)[0]
@@ -309,24 +314,31 @@ class Night:
         Args:
             who: the ARN of a user, or of a session, or the id of a principal of another account, as
                 in the clinic's trail.
-            key: of an object in the bucket.
+            key: of an object in the bucket; its ARN will do.
 
         Returns:
             One decision for each step: taking on the role, for a session; fetching the object;
             using the KMS key.
         """
         chain = []
-        name, about = who.rpartition("/")[2], {}
+        key = key.removeprefix(house.arn_of(""))
+        known = self._in_the_trail(who)
+        about = {"aws:userid": known["principalId"]} if known else {}
         if not who.startswith("arn:"):
-            about = {"aws:userid": who}
-            who = self._outsider(who)
+            if known is None:
+                raise ValueError(
+                    f"No record of the clinic names {who!r}. Give the whole ARN or id, as "
+                    "caller(event) does."
+                )
+            # Of a principal of another account the ARN is not ours to know: one to ask by.
+            who = known.get("arn", f"arn:aws:iam::{known['accountId']}:user/{who}")
         ours = who.split(":")[4] == self.aws.account_id
         session = ours and ":assumed-role/" in who
         if session:
             chain += self._taking_on(who)
             identity = self._policies("role", ROLE)
         elif ours:
-            identity = self._policies("user", name)
+            identity = self._policies("user", who.rpartition("/")[2])
         else:
             identity = [_ANYTHING]
         s3, kms = self._clinic.s3, self._clinic.kms
@@ -345,12 +357,13 @@ class Night:
         chain.append(decide(use, Policies(identity=identity, resource=key_policy, grants=given)))
         return chain
 
-    def _outsider(self, principal_id: str) -> str:
-        """An ARN to ask by for a principal of another account, whose name is not ours to know."""
+    def _in_the_trail(self, who: str) -> dict[str, Any] | None:
+        """What the clinic's trail shows of a caller, who is named by ARN or by id."""
         for record in self.aws.trail.events(account=self.aws.account_id):
-            if record["userIdentity"].get("principalId") == principal_id:
-                return f"arn:aws:iam::{record['userIdentity']['accountId']}:user/{principal_id}"
-        raise ValueError(f"No record of the clinic names {principal_id!r}.")
+            identity: dict[str, Any] = record["userIdentity"]
+            if who in (identity.get("arn"), identity.get("principalId")):
+                return identity
+        return None
 
     def _taking_on(self, who: str) -> list[Decision]:
         """The decision by which somebody took on the role, for the session that it made."""
@@ -365,14 +378,20 @@ class Night:
         return []
 
     def _policies(self, kind: str, name: str) -> list[Any]:
-        """The inline policies of a user or role, under their names."""
+        """The policies of a user or role, under their names: inline, then attached."""
         iam, asked = self._clinic.iam, {f"{kind.capitalize()}Name": name}
-        names = getattr(iam, f"list_{kind}_policies")(**asked)["PolicyNames"]
-        return [
-            NamedPolicy(each, json.dumps(found["PolicyDocument"]))
-            for each in names
-            for found in [getattr(iam, f"get_{kind}_policy")(PolicyName=each, **asked)]
+        inline = getattr(iam, f"list_{kind}_policies")(**asked)["PolicyNames"]
+        get = getattr(iam, f"get_{kind}_policy")
+        found = [
+            NamedPolicy(each, json.dumps(get(PolicyName=each, **asked)["PolicyDocument"]))
+            for each in inline
         ]
+        for each in getattr(iam, f"list_attached_{kind}_policies")(**asked)["AttachedPolicies"]:
+            arn = each["PolicyArn"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+            found.append(NamedPolicy(each["PolicyName"], json.dumps(document["Document"]), arn))
+        return found
 
     def __str__(self) -> str:
         return _ALARM

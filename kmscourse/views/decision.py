@@ -43,8 +43,8 @@ class DecisionView(View):
     def __init__(self, decision: Decision, *, title: str = "Who may, and why") -> None:
         if not isinstance(decision, Decision):
             raise TypeError(
-                "The view shows a Decision: pass aws.explain(error), or what decide(...) returned, "
-                f"not {type(decision).__name__}."
+                "The view shows one Decision: pass aws.explain(error), what decide(...) returned, "
+                f"or one entry of a list of them, not {type(decision).__name__}."
             )
         self._desk = WhatIf(decision)
         self._problem = ""

@@ -3,6 +3,8 @@
 The same checks serve every night: they know the truth of the one that was begun.
 """
 
+import re
+
 import boto3
 
 from kmscourse.lab import Wrong, task
@@ -39,6 +41,11 @@ def _night(work):
         Wrong('who = "arn:aws:iam::123456789012:user/visitor"', says="was refused each time"),
         Wrong('who = "arn:aws:iam::123456789012:user/learner"', says="No record says that"),
         Wrong('who = "contractor"', says="not the name alone"),
+        Wrong(
+            "who = [event for event in events if caller(event).endswith('user/contractor')]\n"
+            "who = who[0]['userIdentity']['principalId']",
+            says="This is a principalId",
+        ),
         Wrong("who = sorted(night.readers)", says="should be text"),
     ],
     also_right=[
@@ -60,6 +67,13 @@ def who(work):
     if named in night.truth.callers:
         return
     work.expect(
+        not any(
+            "arn" in call["userIdentity"] and named == call["userIdentity"]["principalId"]
+            for call in theirs
+        ),
+        "This is a principalId. Where a record has an ARN, caller(event) gives that: name them by it.",
+    )
+    work.expect(
         named.startswith(("arn:", "AIDA")),
         "Give the whole ARN or id, as caller(event) does, not the name alone.",
     )
@@ -69,6 +83,9 @@ def who(work):
         "This caller was refused each time: nothing was read. See errorCode.",
     )
     work.fail("This caller decrypted, but not that night.")
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @task(
@@ -105,6 +122,12 @@ def who(work):
             "first, last = times[0], str(night.alarm_at)[:19].replace(' ', 'T') + 'Z'",
             says="Nothing was opened at your last time",
         ),
+        Wrong(
+            "times = sorted(event['eventTime'] for event in events\n"
+            "               if caller(event) == who and 'errorCode' not in event)\n"
+            "first, last = times[0][11:19], times[-1][11:19]",
+            says="Write both times as in eventTime",
+        ),
     ],
     also_right=[
         "times = {event['eventTime'] for event in events if caller(event) == who\n"
@@ -115,6 +138,10 @@ def who(work):
 def when(work):
     truth = _night(work).truth
     first, last = work.value("first", str), work.value("last", str)
+    work.expect(
+        all(_TIME.fullmatch(each) for each in (first, last)),
+        'Write both times as in eventTime, with the date and the Z, such as "2026-11-23T09:00:17Z".',
+    )
     work.expect(
         first <= last, "Your first time is later than your last: CloudTrail gives the newest first."
     )
@@ -144,6 +171,7 @@ def when(work):
         Wrong('through = "StaffFetches"', says="was meant"),
         Wrong('through = "Monitoring"', says="does not let anybody read"),
         Wrong('through = "Fix"', says="There is no statement or grant"),
+        Wrong('through = "stafffetches"', says="exactly as it stands there"),
         Wrong(
             'through = kms.list_grants(KeyId=night.key_arn)["Grants"][0]["Name"]',
             says="This is the Name of a grant",
@@ -168,6 +196,11 @@ def through(work):
     work.expect(
         named not in night.register.statements,
         "This statement was meant, and the clinic needs it: see night.register.",
+    )
+    there = night.register.statements.union(night.truth.statements)
+    work.expect(
+        named.strip().lower() not in {each.lower() for each in there},
+        "Write the id exactly as it stands there: small and capital letters differ.",
     )
     grants = boto3.client("kms").list_grants(KeyId=night.key_arn)["Grants"]
     work.expect(
@@ -223,6 +256,20 @@ def through(work):
             "could_read = {sorted(key.partition('/')[0] for key in did_read)[0]}",
             says="could have been read as well",
         ),
+        Wrong(
+            "did_read = {event['requestParameters']['encryptionContext']['aws:s3:arn'].split(':::')[1]\n"
+            "    for event in events if event['eventName'] == 'Decrypt' and caller(event) == who}\n"
+            "could_read = set(night.departments)",
+            says="The bucket has no object",
+        ),
+        Wrong(
+            "def _read(event):\n"
+            "    return event['requestParameters']['encryptionContext']['aws:s3:arn'].partition('/')[2]\n"
+            "did_read = {_read(event) for event in events if event['eventName'] == 'Decrypt'\n"
+            "    and 'errorCode' not in event and caller(event) == who}\n"
+            "could_read = {key.partition('/')[0] + '/*' for key in did_read}",
+            says="Name departments as night.departments does",
+        ),
     ],
     also_right=[
         "def _read(event):\n"
@@ -235,12 +282,19 @@ def through(work):
     ],
 )
 def read(work):
-    truth = _night(work).truth
-    kinds = (set, frozenset)
+    night = _night(work)
+    truth, kinds = night.truth, (set, frozenset)
     did, could = work.value("did_read", kinds), work.value("could_read", kinds)
     work.expect(
         not any("arn:" in str(each) for each in did),
         'Give the keys of the objects alone, such as "cardiology/4711.json": what follows the bucket.',
+    )
+    listed = boto3.client("s3").list_objects_v2(Bucket=night.bucket)["Contents"]
+    unknown = ", ".join(sorted(map(str, did - {each["Key"] for each in listed}))[:1])
+    work.expect(
+        not unknown,
+        f"The bucket has no object with the key {unknown}. A key has the department "
+        'in it, and not the bucket: "cardiology/4711.json".',
     )
     others = sorted(did - truth.did_read)
     work.expect(
@@ -248,6 +302,8 @@ def read(work):
     )
     missing = len(truth.did_read - did)
     work.expect(not missing, f"They opened more than that: {missing} more.")
+    strange = ", ".join(sorted(map(str, could - set(night.departments))))
+    work.expect(not strange, f"Name departments as night.departments does; it has no {strange}.")
     too_many = ", ".join(map(str, sorted(could - truth.could_read)))
     work.expect(
         not too_many,
@@ -306,12 +362,23 @@ _CONTAIN = """def contain(who):
             "def contain(who):\n    kms.disable_key(KeyId=night.key_arn)",
             says="KMSInvalidStateException",
         ),
+        Wrong(
+            "def contain(who):\n"
+            "    for grant in kms.list_grants(KeyId=night.key_arn)['Grants']:\n"
+            "        kms.revoke_grant(KeyId=night.key_arn, GrantId=grant['GrantId'])",
+            says="as long as nothing else lets them in",
+        ),
     ],
     also_right=[
         "def contain(who):\n"
         "    deny = {'Effect': 'Deny', 'Action': 'kms:*', 'Resource': '*'}\n"
+        "    made = iam.create_policy(PolicyName='out', PolicyDocument=json.dumps(\n"
+        "        {'Version': '2012-10-17', 'Statement': [deny]}))\n"
+        "    iam.attach_user_policy(UserName=who.split('/')[-1], PolicyArn=made['Policy']['Arn'])",
+        "def contain(who):\n"
+        "    deny = {'Effect': 'Deny', 'Action': 'kms:*', 'Resource': '*'}\n"
         "    iam.put_user_policy(UserName=who.split('/')[-1], PolicyName='out', PolicyDocument=json.dumps(\n"
-        "        {'Version': '2012-10-17', 'Statement': [deny]}))"
+        "        {'Version': '2012-10-17', 'Statement': [deny]}))",
     ],
     seconds=10,
 )
@@ -330,6 +397,11 @@ def contain(work):
         "fetch. Shut them out by the key.",
     )
     _nobody_is_locked_out(work, night)
+    work.expect(
+        night.is_denied(who),
+        "They are out only as long as nothing else lets them in, or of some objects only. What counts "
+        "more than every Allow, for every object?",
+    )
 
 
 _CLOSE = """def close(through):
@@ -445,6 +517,7 @@ def close(work):
         "    kms.cancel_key_deletion(KeyId=key_id)\n"
         "    return kms.enable_key(KeyId=key_id)"
     ],
+    seconds=10,
 )
 def recover(work):
     night = _night(work)

@@ -144,7 +144,7 @@ lab.check("through")
 
 # %% task="read"
 # begin solution
-# stub: did_read, could_read = ..., ...
+# stub: did_read, could_read = ..., ...  # {"cardiology/4711.json"}, {"cardiology"}
 contexts = [
     event["requestParameters"]["encryptionContext"]["aws:s3:arn"]
     for event in events

@@ -175,6 +175,25 @@ def test_a_session_outlives_the_trust_policy_that_made_it() -> None:
             "    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))",
             "locked out now: clinic-app",
         ),
+        (
+            "storm",
+            "contain",
+            "def contain(who):\n"
+            "    iam.delete_user_policy(UserName=who.split('/')[-1], PolicyName='work')",
+            "as long as nothing else lets them in",
+        ),
+        (
+            "wind",
+            "contain",
+            "def contain(who):\n"
+            "    policy = key_policy()\n"
+            "    policy['Statement'].append({'Effect': 'Deny', 'Principal': '*',\n"
+            "        'Action': 'kms:*', 'Resource': '*', 'Condition': {\n"
+            "            'StringEquals': {'aws:PrincipalAccount': '222222222222'},\n"
+            "            'StringNotLike': {'kms:EncryptionContext:aws:s3:arn': '*/reports/*'}}})\n"
+            "    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))",
+            "or of some objects only",
+        ),
     ],
 )
 def test_wrong_findings_are_told_what_is_wrong(
@@ -185,6 +204,49 @@ def test_wrong_findings_are_told_what_is_wrong(
     report = session.judge(session.tasks[task])
     assert report.state is State.NOT_THERE_YET
     assert says in report.message
+
+
+@pytest.mark.parametrize(
+    ("word", "condition"),
+    [
+        ("thunder", "{'StringLike': {'aws:userid': '*:maintenance'}}"),
+        ("storm", "{'StringEquals': {'aws:username': who.split('/')[-1]}}"),
+        ("gale", "{'ArnEquals': {'aws:PrincipalArn': who}}"),
+    ],
+)
+def test_a_deny_may_know_the_caller_by_any_condition_that_aws_has(
+    word: str, condition: str
+) -> None:
+    session = played(word)
+    answer = (
+        "def contain(who):\n"
+        "    policy = key_policy()\n"
+        "    policy['Statement'].append({'Effect': 'Deny', 'Principal': '*', 'Action': 'kms:*',\n"
+        f"        'Resource': '*', 'Condition': {condition}}})\n"
+        "    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))"
+    )
+    assert run(answer, session.names, "answer") == ""
+    report = session.judge(session.tasks["contain"])
+    assert report.state is State.DONE, report.message
+
+
+def test_a_replay_knows_policies_that_are_attached_and_says_what_a_caller_is() -> None:
+    night = incident.begin("storm")
+    who = night.truth.callers[0]
+    name, iam = who.rpartition("/")[2], boto3.client("iam")
+    deny = {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": deny})
+    made = iam.create_policy(PolicyName="out", PolicyDocument=document)["Policy"]["Arn"]
+    assert not night.is_denied(who)
+    iam.attach_user_policy(UserName=name, PolicyArn=made)
+    assert night.is_denied(who)
+    assert not may_fetch(night.intruder, min(night.truth.did_read))
+    key = records()[0]
+    assert [str(each) for each in night.replay(who, f"arn:aws:s3:::clinic-records/{key}")] == [
+        str(each) for each in night.replay(who, key)
+    ]
+    with pytest.raises(ValueError, match=f"'{name}'. Give the whole ARN or id"):
+        night.replay(name, key)
 
 
 def test_the_table_of_nights_for_instructors_is_right() -> None:
