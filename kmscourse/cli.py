@@ -101,11 +101,16 @@ def progress(
     export: Annotated[
         Path | None,
         typer.Option(
-            "--export", metavar="FILE", help="Write it to a file, to hand in or to take along."
+            "--export",
+            metavar="FILE",
+            help="Write it to a file or a folder, to hand in or take along.",
         ),
     ] = None,
     who: Annotated[
-        str, typer.Option("--as", metavar="NAME", help="With --export: any name you like.")
+        str,
+        typer.Option(
+            "--as", metavar="NAME", help="With --export: any name you like; else one is drawn."
+        ),
     ] = "",
     take_in: Annotated[
         Path | None,
@@ -356,16 +361,17 @@ def _list_tasks(lesson: course.Lesson) -> None:
 
 
 def _export_progress(to: Path, who: str) -> None:
-    import secrets
+    import re
     from datetime import UTC, datetime
 
     from kmscourse.lab import read_progress
-    from kmscourse.lab.record import export
+    from kmscourse.lab.record import export, own_name
 
-    kept = read_progress()
+    kept, name = read_progress(), who or own_name()
     if to.is_dir():
-        to /= f"progress-{who or secrets.token_hex(4)}.json"
-    to.write_text(export(kept, who or to.stem, datetime.now(UTC)), encoding="utf-8")
+        # "ada/grace" is a fine name for a pair, and a bad one for a file.
+        to /= "progress-" + re.sub(r"[^\w.-]+", "-", name) + ".json"
+    to.write_text(export(kept, name, datetime.now(UTC)), encoding="utf-8")
     _say(f"Your progress is written to {to}. It has tasks, attempts and hints, and no code.")
     if kept.note:
         _say(kept.note)

@@ -6,6 +6,7 @@ and `course room FOLDER` makes a page of them. It looks at tasks, not at people:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,16 +42,21 @@ class TaskOfRoom:
 
 @dataclass(frozen=True)
 class Room:
-    """What was handed in: how many learners, each task in its order, and files of no use."""
+    """What was handed in: how many learners, each task in its order, and files of no use.
+
+    `at` is the lab that the room is at: the last that a learner began, as most have it. A task that
+    somebody left behind in an earlier lab does not hold up the room.
+    """
 
     learners: int
     tasks: tuple[TaskOfRoom, ...]
     trouble: tuple[str, ...]
+    at: str = ""
 
     @property
     def stuck(self) -> tuple[TaskOfRoom, ...]:
-        """The tasks at which most learners are trying in vain, the worst first."""
-        held = [task for task in self.tasks if task.trying >= STUCK_FROM]
+        """The tasks of this lab at which most learners are trying in vain, the worst first."""
+        held = [task for task in self.tasks if task.lesson == self.at and task.trying >= STUCK_FROM]
         return tuple(sorted(held, key=lambda task: (-task.trying, -task.hints)))
 
 
@@ -74,7 +80,23 @@ def gather(folder: Path, lessons: Iterable[Lesson]) -> Room:
         if before is None or before[0] < handed_in.at:
             latest[handed_in.who] = (handed_in.at, handed_in.progress)
     room = [progress for _, progress in latest.values()]
-    return Room(len(room), tuple(_tasks(lessons, room)), tuple(trouble))
+    tasks = tuple(_tasks(lessons, room))
+    return Room(len(room), tasks, tuple(trouble), _at(tasks, room))
+
+
+def _at(tasks: Sequence[TaskOfRoom], room: Sequence[Progress]) -> str:
+    """The lab that most learners began last; of two, the later. "" where nobody began one."""
+    order = list(dict.fromkeys(task.lesson for task in tasks))
+    last = Counter(
+        max(begun, key=order.index)
+        for progress in room
+        if (begun := [lesson for lesson in order if _has_begun(progress, lesson)])
+    )
+    return max(last, key=lambda lesson: (last[lesson], order.index(lesson)), default="")
+
+
+def _has_begun(progress: Progress, lesson: str) -> bool:
+    return any(task.done or task.attempts for task in progress.lessons.get(lesson, {}).values())
 
 
 def _tasks(lessons: Iterable[Lesson], room: Sequence[Progress]) -> Iterable[TaskOfRoom]:
@@ -97,7 +119,9 @@ def _tasks(lessons: Iterable[Lesson], room: Sequence[Progress]) -> Iterable[Task
 
 def page(room: Room, at: datetime) -> str:
     """The room as a web page that needs nothing else: no network, no script."""
-    rows = [_row(task, room.learners) for task in room.tasks if task.begun]
+    # The lab that the room is at comes first; what was before it, below.
+    tasks = sorted(room.tasks, key=lambda task: task.lesson != room.at)
+    rows = [_row(task, room.learners) for task in tasks if task.begun or task.lesson == room.at]
     table = (
         "<table><thead><tr><th scope=col>Lesson<th scope=col>Task<th scope=col>Minutes"
         "<th scope=col>Done<th scope=col>Trying<th scope=col>Hints, on average"
@@ -119,10 +143,11 @@ def page(room: Room, at: datetime) -> str:
 
 def _stuck(room: Room) -> str:
     if not room.stuck:
-        return "<p>The room is not stuck: no task holds up two learners or more.</p>"
+        where = f" in {escape(room.at)}" if room.at else ""
+        return f"<p>The room is not stuck: no task{where} holds up two learners or more.</p>"
     told = "".join(
-        f"<li><strong>{escape(task.lesson)}, {escape(task.title)}</strong>: {task.trying} are "
-        f"trying, {task.done} are done, {task.hints:.1f} hints each</li>"
+        f"<li><strong>{escape(task.lesson)}, {escape(task.title)}</strong>: {task.trying} trying, "
+        f"{task.done} done, {task.hints:.1f} hints each</li>"
         for task in room.stuck[:3]
     )
     return f"<p>Go there first:</p><ol>{told}</ol>"

@@ -29,6 +29,33 @@ def test_progress_goes_to_the_instructor_and_to_another_machine(
     assert record.read_progress().task("05-envelopes", "seal").done
 
 
+def test_files_of_one_name_from_two_machines_are_two_learners(
+    run: Any, home: Path, tmp_path: Path
+) -> None:
+    """Thirty people send a progress.json each; the chat numbers them."""
+    sent, gathered = tmp_path / "progress.json", tmp_path / "room"
+    gathered.mkdir()
+    for name in ("progress.json", "progress (1).json"):
+        record.progress_file().with_name(".handed-in-as").unlink(missing_ok=True)
+        assert run("progress", "--export", str(sent)).code == 0
+        sent.rename(gathered / name)
+    assert "The page of 2 learners is in" in run("room", str(gathered)).out
+
+
+def test_whoever_hands_in_twice_without_a_name_counts_once(
+    run: Any, home: Path, tmp_path: Path
+) -> None:
+    for name in ("before.json", "after.json"):
+        assert run("progress", "--export", str(tmp_path / name)).code == 0
+    assert "The page of 1 learner is in" in run("room", str(tmp_path)).out
+
+
+def test_a_pair_may_hand_in_under_both_names(run: Any, home: Path, tmp_path: Path) -> None:
+    run("progress", "--export", str(tmp_path), "--as", "ada/grace")
+    written = json.loads((tmp_path / "progress-ada-grace.json").read_text())
+    assert written["who"] == "ada/grace"
+
+
 def test_what_is_no_progress_is_refused_and_nothing_changes(
     run: Any, home: Path, tmp_path: Path
 ) -> None:

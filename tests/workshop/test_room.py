@@ -39,8 +39,23 @@ def test_the_task_that_holds_most_learners_up_comes_first(tmp_path: Path) -> Non
     ]
     shown = page(room, NOON)
     assert shown.index("05-envelopes, Seal") < shown.index("05-envelopes, Policy")
-    assert "4 are trying, 1 are done" in shown
+    assert "4 trying, 1 done" in shown
     assert "l5" not in shown, "the page names nobody"
+
+
+def test_a_task_left_behind_in_an_earlier_lab_does_not_hold_up_the_room(tmp_path: Path) -> None:
+    for number in range(5):
+        behind = {"many": TRYING} if number else {}
+        now = {"which": DONE, "let": TRYING} if number < 3 else {}
+        text = record.export(Progress({LESSON: behind, "08-key-policies": now}), f"l{number}", NOON)
+        (tmp_path / f"{number}.json").write_text(text, encoding="utf-8")
+    room = gather(tmp_path, course.lessons())
+    assert room.at == "08-key-policies"
+    assert [(task.task, task.trying) for task in room.stuck] == [("let", 3)]
+    table = page(room, NOON).partition("Task by task")[2]
+    assert table.index("08-key-policies") < table.index("05-envelopes"), "this lab comes first"
+    assert "lend" not in [task.task for task in room.tasks if task.begun]
+    assert table.count("08-key-policies") == 7, "what nobody has reached is shown, too"
 
 
 def test_who_hands_in_twice_counts_once_as_they_were_last(tmp_path: Path) -> None:
