@@ -219,7 +219,9 @@ class Work:
             return ""
         if words == kind or words.startswith("<"):
             return "" if kind in message else f"`{name}` returned {kind}."
-        return f"`{name}` returned {kind}: `{_cut(words, 90)}`"
+        # A backtick among the bytes of a ciphertext would end the code that it is shown as.
+        plain = _cut(words, 90).replace("`", r"\x60")
+        return f"`{name}` returned {kind}: `{plain}`"
 
     def _limited(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -1,7 +1,8 @@
 """The agendas of `lessons/workshop.yaml`, with clock times, and the page for instructors.
 
-Minutes of lessons and labs come from `lessons/index.yaml`, so an agenda cannot promise other ones;
-what else a day needs is written down in it. Times follow from the minutes.
+Minutes of lessons and labs come from `lessons/index.yaml`. They are those of one learner; where a
+room needs others, because it talks, waits for its last table or leaves parts out, the agenda says
+so. What else a day needs is written down in it, too. Times follow from the minutes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class Part(_Strict):
-    """One thing on an agenda: a lesson, a lab, or something with minutes of its own."""
+    """One thing on an agenda: a lesson, a lab, or something other, which has to say its minutes."""
 
     lesson: str | None = None
     lab: str | None = None
@@ -38,8 +39,8 @@ class Part(_Strict):
     def _one_of_three(self) -> Part:
         if sum(each is not None for each in (self.lesson, self.lab, self.other)) != 1:
             raise ValueError("name a lesson, a lab or something other, and only one of them")
-        if (self.other is None) != (self.minutes is None):
-            raise ValueError("minutes go with something other; a lesson and a lab have their own")
+        if self.other is not None and self.minutes is None:
+            raise ValueError("something other has to say its minutes")
         return self
 
 
@@ -71,6 +72,7 @@ class Slot:
     minutes: int
     what: str
     say: str
+    alone: int | None = None  # the minutes of one learner, where a room takes others
 
     @property
     def ends(self) -> datetime:
@@ -95,7 +97,8 @@ def slots(day: Day, lessons: Sequence[Lesson]) -> list[Slot]:
     now, found = _clock(day.begins), []
     for part in day.parts:
         minutes, what = _minutes(part, by_name)
-        found.append(Slot(now, minutes, what, part.say))
+        room = part.minutes or minutes
+        found.append(Slot(now, room, what, part.say, minutes if room != minutes else None))
         now = found[-1].ends
     if now != _clock(day.ends):
         raise CourseError(
@@ -114,7 +117,7 @@ def page(home: Path, lessons: Sequence[Lesson]) -> str:
         "",
         "## Agendas",
         "",
-        "Minutes are those of `lessons/index.yaml`; a test adds them up.",
+        _MINUTES.strip(),
     ]
     for agenda in agendas(home):
         lines += ["", f"### {agenda.name}", "", agenda.about]
@@ -122,7 +125,7 @@ def page(home: Path, lessons: Sequence[Lesson]) -> str:
             lines += ["", f"Day {number}:" if len(agenda.days) > 1 else "", ""]
             lines += ["| From | To | Minutes | What |", "|---|---|---|---|"]
             lines += [
-                f"| {slot.begins:%H:%M} | {slot.ends:%H:%M} | {slot.minutes} | {_what(slot)} |"
+                f"| {slot.begins:%H:%M} | {slot.ends:%H:%M} | {_length(slot)} | {_what(slot)} |"
                 for slot in slots(day, lessons)
             ]
     lines += ["", "## Lesson by lesson", "", _LESSONS.strip()]
@@ -156,6 +159,10 @@ def _minutes(part: Part, by_name: dict[str, Lesson]) -> tuple[int, str]:
     return lesson.minutes.lab, f"Lab {lesson.number}"
 
 
+def _length(slot: Slot) -> str:
+    return f"{slot.minutes} ({slot.alone})" if slot.alone else f"{slot.minutes}"
+
+
 def _what(slot: Slot) -> str:
     if not slot.say:
         return slot.what
@@ -187,8 +194,11 @@ offline; all have the same ids and the same bill.
 2. `course slides 08` writes the slides of a lesson as one file that needs no network. Arrow keys
    move; `f` fills the screen; `o` shows all.
 3. Make a folder that everyone can write to, or plan to collect files by chat. Whenever you want to
-   know where the room is, ask for `course progress --export`, put the files into the folder and run
-   `course room FOLDER`. The page names no people; it shows which task holds the room up.
+   know where the room is, have everyone type `course progress --export progress.json` in a terminal
+   (or the shared folder in place of the file), put the files into the folder and run
+   `course room FOLDER`. The page names no people; it shows which task of the lab that you are in
+   holds the room up. For thirty people that is three minutes from asking to looking, and the first
+   time five: ask before you need it.
 
 ## What goes wrong in every room
 
@@ -196,10 +206,18 @@ offline; all have the same ids and the same bill.
 |---|---|---|
 | `make lab` cannot download | A proxy, or no network | `course doctor` says which |
 | A cell says `NameError` | The kernel was restarted | *Run, Run All Above Selected Cell* |
+| Two tabs have one name | A lab is called like its lesson | The lesson is marked *read-only* |
+| `course lab` opens nothing | It found no browser | Open the address that it prints |
+| The list on the left has no lessons | It shows `my-work/` | Its folder sign, then `notebooks` |
 | Someone is far ahead | They know AWS | Ask them for a second right answer to the lab's last task |
 | Someone edits a lesson | Lessons are read-only | *File, Save Notebook As*, into `my-work/` |
 | Results differ from yours | A policy was changed | *Kernel, Restart and Run up to Selected Cell* |
 | "Is this what AWS does?" | A fair question | Look it up in [fidelity](fidelity.md) together |
+"""
+
+_MINUTES = """
+A lesson and a lab have the minutes of `lessons/index.yaml`, which are those of one learner. Where a
+room takes others, those of one learner stand in brackets. A test adds them up.
 """
 
 _LESSONS = """

@@ -83,8 +83,10 @@ def _reveal(name: str) -> str:
 _STYLE = """
 .reveal { font-family: system-ui, sans-serif; font-size: 26px; }
 .reveal .slides section { text-align: left; height: 100%; overflow-y: auto; }
-.reveal h1, .reveal h2, .reveal h3 { text-transform: none; font-family: inherit; }
+.reveal h1, .reveal h2, .reveal h3, .reveal h4 { text-transform: none; font-family: inherit; }
 .reveal pre { width: 100%; box-shadow: none; font-size: 20px; margin: .3em 0; }
 .reveal table { font-size: 20px; }
 .reveal svg { max-width: 100%; height: auto; }
+.reveal .slide-number { right: auto; left: 8px; } /* clear of the arrows */
+.reveal .jp-RenderedText pre { word-break: normal; overflow-wrap: anywhere; }
 """

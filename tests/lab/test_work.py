@@ -86,6 +86,7 @@ def test_what_was_returned_is_shown_beside_what_was_expected() -> None:
     work = Work({})
     assert returned(work, "b'Gr'") == """`it` returned text (str): `"b'Gr'"`"""
     assert returned(work, {"key": b"x"}) == "`it` returned a dict: `{'key': b'x'}`"
+    assert returned(work, b"a`b") == r"`it` returned bytes: `b'a\x60b'`"
     assert returned(work, Plain(1)) == "`it` returned a Plain."
     assert returned(work, True) == "`it` returned True."
     assert len(returned(work, "x" * 10**6)) < 130

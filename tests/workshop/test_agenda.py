@@ -40,9 +40,19 @@ def test_a_day_that_does_not_add_up_is_told(parts: list[dict[str, object]], said
         agenda.slots(day, LESSONS)
 
 
+def test_a_room_may_need_other_minutes_than_one_learner() -> None:
+    (lesson,) = (each for each in LESSONS if each.name == "05-envelopes")
+    parts = [{"lesson": lesson.name, "minutes": lesson.minutes.lesson + 5}, {"lab": lesson.name}]
+    ends = f"{9 + (lesson.minutes.total + 5) // 60:02}:{(lesson.minutes.total + 5) % 60:02}"
+    day = agenda.Day.model_validate({"begins": "09:00", "ends": ends, "parts": parts})
+    room, alone = agenda.slots(day, LESSONS)
+    assert (room.minutes, room.alone) == (lesson.minutes.lesson + 5, lesson.minutes.lesson)
+    assert (alone.minutes, alone.alone) == (lesson.minutes.lab, None)
+
+
 @pytest.mark.parametrize(
     "part",
-    [{}, {"lesson": "a", "lab": "a"}, {"lesson": "a", "minutes": 5}, {"other": "Break"}],
+    [{}, {"lesson": "a", "lab": "a"}, {"lesson": "a", "minutes": 0}, {"other": "Break"}],
 )
 def test_a_part_is_one_thing_with_its_minutes(tmp_path: Path, part: dict[str, object]) -> None:
     days = [{"begins": "09:00", "ends": "10:00", "parts": [part]}]
