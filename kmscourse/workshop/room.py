@@ -123,8 +123,9 @@ def page(room: Room, at: datetime) -> str:
     tasks = sorted(room.tasks, key=lambda task: task.lesson != room.at)
     rows = [_row(task, room.learners) for task in tasks if task.begun or task.lesson == room.at]
     table = (
-        "<table><thead><tr><th scope=col>Lesson<th scope=col>Task<th scope=col>Minutes"
-        "<th scope=col>Done<th scope=col>Trying<th scope=col>Hints, on average"
+        "<table><thead><tr><th scope=col>Lesson<th scope=col>Task<th scope=col class=n>Minutes"
+        "<th scope=col class=n>Done<th scope=col class=n>Trying"
+        "<th scope=col class=n>Hints, on average"
         f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         if rows
         else "<p>Nobody has begun a task yet.</p>"
