@@ -53,8 +53,8 @@ def told(raised: BaseException) -> str:
         words = " ".join(str(raised)[:2000].split()).rstrip(" .:")
     except BaseException:
         words = ""
-    if len(words) > LONGEST:
-        words = words[: LONGEST - 1] + "…"
+    if len(words) > LONGEST:  # the reason often stands at the end
+        words = f"{words[: LONGEST * 2 // 3]}…{words[1 - LONGEST // 3 :]}"
     return f"{name}: {words}" if words else name
 
 
@@ -74,6 +74,8 @@ def told_with_help(raised: BaseException) -> str:
 
 def _help(raised: BaseException) -> str | None:
     """The usual reasons of an error; an operation may have its own for a code."""
+    if isinstance(raised, TypeError) and "list indices must be" in str(raised):
+        return "This is a list: `[0]` gives its first entry."
     its_own = f"{code(raised)} from {getattr(raised, 'operation_name', None)}"
     return _HELP.get(its_own) or _HELP.get(code(raised))
 

@@ -255,7 +255,8 @@ class Work:
 
     def _too_long(self, name: str, late: TimeUp) -> NoReturn:
         raise NotThereYet(
-            f"`{name}` was stopped after {late.seconds:g} seconds. Does a loop in it ever end?",
+            f"`{name}` was stopped after {late.seconds:g} seconds. Does a loop in it ever end, "
+            "or does it wait for something?",
             self._place(late),
         ) from None
 

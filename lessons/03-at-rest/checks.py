@@ -1,5 +1,6 @@
 """The tasks of lab 03: what each asks, how it is checked, and what helps."""
 
+import base64
 import json
 import os
 from contextlib import contextmanager
@@ -89,6 +90,10 @@ _VOLUME = """def encrypted_volume(ec2, volume_id, key):
             _VOLUME.replace('old["AvailabilityZone"]', '"us-east-1a"'),
             says="a server of the practice cannot attach it",
         ),
+        Wrong(
+            _VOLUME.replace("KmsKeyId=key", 'KmsKeyId="key"'),
+            says="EBS could not use the key and dropped the volume again",
+        ),
     ],
     also_right=[
         """def encrypted_volume(ec2, volume_id, key):
@@ -115,6 +120,11 @@ def volume(work):
     try:
         found = ec2.describe_volumes(VolumeIds=[new])["Volumes"][0]
     except ClientError:
+        work.expect(
+            not new.startswith("vol-"),
+            f"AWS knows no volume {new}. If create_volume gave that id, EBS could not use the key and "
+            "dropped the volume again: look at `KmsKeyId`.",
+        )
         work.fail(f"Return the id of a volume: AWS knows none called {new}.")
     work.expect(found["Encrypted"], "The new volume is not encrypted.")
     work.expect(
@@ -292,7 +302,7 @@ def _may(call, **parameters):
         ),
         Wrong(
             _READER.replace('f"arn:aws:s3:::{bucket}/*"', 'f"arn:aws:s3:::{bucket}"'),
-            says="The dentist may not read the object at all",
+            says="compare it with the resource for S3",
         ),
         Wrong(
             _READER.replace("s3:GetObject", "s3:*"),
@@ -333,7 +343,10 @@ def reader(work):
             not aws.trail.events("Decrypt", after=before),
             "The dentist still cannot look: S3 asked KMS in the dentist's name, and KMS refused.",
         )
-        work.fail("The dentist may not read the object at all: look at the resource for S3.")
+        work.fail(
+            f"The dentist may not read arn:aws:s3:::{mine}/4711.dcm at all: compare it with the resource "
+            "for S3."
+        )
     work.expect(
         not _may(dentist.get_object, Bucket=others, Key="4711.dcm"),
         "The dentist can read another bucket. Name the one.",
@@ -398,8 +411,9 @@ _CREATE = """def encrypted_database(rds, instance, key):
         "rds.copy_db_snapshot(SourceDBSnapshotIdentifier=plain, TargetDBSnapshotIdentifier=sealed, "
         "KmsKeyId=key), then restore from `sealed` and return the new instance's identifier",
     ],
-    why="The copy of the snapshot is the only place where an encrypted instance can come from. The old "
-    "instance and the first snapshot are still readable: delete them when the application has moved.",
+    why="RDS encrypts an instance when it is made, and a restored one is as its snapshot: the copy was the "
+    "place to name a key. The old instance and the first snapshot are still readable: delete them when "
+    "the application has moved.",
     wrong=[
         Wrong(
             _DATABASE.replace(
@@ -414,9 +428,22 @@ _CREATE = """def encrypted_database(rds, instance, key):
         ),
         Wrong(_CREATE, says="The appointments are missing"),
         Wrong(_DATABASE.replace("return new", "return sealed"), says="there is no instance called"),
+        Wrong(_DATABASE.replace("return new", "return instance"), says="This is the old instance"),
+        Wrong(
+            _DATABASE.replace("    rds.restore", "    made = rds.restore").replace(
+                "return new", 'return made["DBInstance"]["DBInstanceArn"]'
+            ),
+            says="This is its ARN",
+        ),
     ],
     also_right=[
         _FIXED_NAMES,
+        _DATABASE.replace(
+            "    rds.restore",
+            "    rds.modify_db_instance(DBInstanceIdentifier=instance, ApplyImmediately=True,\n"
+            '                           NewDBInstanceIdentifier=instance + "-old")\n'
+            "    new = instance\n    rds.restore",
+        ),
         """def encrypted_database(rds, instance, key):
     first, second = "first-" + instance, "second-" + instance
     rds.create_db_snapshot(DBInstanceIdentifier=instance, DBSnapshotIdentifier=first)
@@ -476,8 +503,14 @@ def _database(work):
         found = rds.describe_db_instances(DBInstanceIdentifier=new)["DBInstances"][0]
     except ClientError:
         work.fail(f"Return the identifier of the new instance: there is no instance called {new}.")
+    its_name = found["DBInstanceIdentifier"]
+    work.expect(new == its_name, f"This is its ARN. Return its identifier, {its_name}.")
     work.expect(
-        new != old and found["StorageEncrypted"],
+        new != old or found["StorageEncrypted"],
+        "This is the old instance, and it is as it was. Return the identifier of the new one.",
+    )
+    work.expect(
+        found["StorageEncrypted"],
         "The new instance is not encrypted: it is as its snapshot is. Only a copy of the snapshot can "
         "name a key.",
     )
@@ -528,6 +561,11 @@ _DRIVE = """def data_key_of(kms, disk):
             says="This key does not open the disk",
         ),
         Wrong(_DRIVE.replace('answer["Plaintext"]', "answer"), says="it gives a dict"),
+        Wrong(
+            "from base64 import b64encode\n\n\n"
+            + _DRIVE.replace('answer["Plaintext"]', 'b64encode(answer["Plaintext"])'),
+            says="This is the key in Base64",
+        ),
     ],
     also_right=[
         """def data_key_of(kms, disk):
@@ -545,13 +583,28 @@ def drive(work):
         key != disk.wrapped_key, "This is the wrapped key, as it lies there. Who can unwrap it?"
     )
     first = next(iter(disk.blocks.values()))
-    opened = b""
-    if len(key) == 64:  # AES-256-XTS, the first sector
-        opened = Cipher(algorithms.AES(key), modes.XTS(bytes(16))).decryptor().update(first)
+
+    def opens(key):
+        if len(key) != 64:  # AES-256-XTS, the first sector
+            return False
+        sector = Cipher(algorithms.AES(key), modes.XTS(bytes(16))).decryptor().update(first)
+        return sector.startswith(secret)
+
     work.expect(
-        opened.startswith(secret),
+        not opens(_from_base64(key)),
+        "This is the key in Base64, as the AWS CLI prints it. boto3 gives bytes: return them as they are.",
+    )
+    work.expect(
+        opens(key),
         "This key does not open the disk. The right one lies on it, wrapped.",
     )
+
+
+def _from_base64(value):
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        return b""
 
 
 _ALARM = 'still_readable = {"volume", "poster", "table"}'
@@ -572,6 +625,10 @@ _ALARM = 'still_readable = {"volume", "poster", "table"}'
     "and count the minutes.",
     wrong=[
         Wrong("still_readable = set()", says="`poster` is readable"),
+        Wrong(
+            'still_readable = {"volume, poster, table"}',
+            says="There is nothing called `volume, poster, table`",
+        ),
         Wrong(_ALARM.replace(', "table"', ""), says="`table` is readable"),
         Wrong(_ALARM.replace('"volume", ', ""), says="`volume` is readable"),
         Wrong(_ALARM.replace('"table"', '"table", "x-ray"'), says="`x-ray` is not readable"),
@@ -585,7 +642,11 @@ def alarm(work):
     aws, key = work.value("aws"), _client("kms").create_key()["KeyMetadata"]["Arn"]
     readings = _everything_under(aws, key)
     unknown = sorted(map(str, set(answer) - set(readings)))
-    work.expect(not unknown, f"There is nothing called {', '.join(unknown)}: use the six names.")
+    work.expect(
+        not unknown,
+        f"There is nothing called {', '.join(f'`{each}`' for each in unknown)}: use the six names, each in "
+        "quotes of its own.",
+    )
     for read in readings.values():
         read()  # in the minute before
     _client("kms").disable_key(KeyId=key)

@@ -19,7 +19,7 @@
 # You will
 #
 # 1. read a record off a disk that nobody encrypted,
-# 2. let seven AWS services encrypt, and look at what then lies there,
+# 2. let six AWS services encrypt, and look at what then lies there,
 # 3. see which calls to KMS each write and each read makes,
 # 4. encrypt what has lain there unencrypted for years,
 # 5. disable one key, and watch who loses what, and when.
@@ -387,7 +387,7 @@ set_default(bucket_key=True)
 fifty_uploads()
 
 # %% [markdown]
-# The price of it stands on the disk, in the context: KMS now hears of the bucket only, no longer of the object. So the trail
+# The price of it stands on the disk, in the context: KMS now hears of the bucket only, no longer of the object. So its records
 # can no longer say which object was read.
 
 # %%
@@ -434,7 +434,8 @@ rds.modify_db_instance(DBInstanceIdentifier="clinic", StorageEncrypted=True)
 # There is none: AWS's own description of this call, which boto3 checks against, does not know the word. An instance is
 # encrypted when it is created, or never.
 #
-# So it is created again, from a copy. *Snapshot*, *encrypted copy*, *restore*: three calls, in this order.
+# So it is created again, from a copy. *Snapshot*, *encrypted copy*, *restore*: three calls, in this order. On AWS each has to
+# wait until the one before is done; here nothing takes time.
 
 # %% shows="03.rds"
 with suppress(rds.exceptions.DBSnapshotAlreadyExistsFault):

@@ -145,6 +145,11 @@ def test_errors_without_words_get_some() -> None:
     without_entry = stopped(KeyError("SSEKMSKeyId"))
     assert "see whether it lies deeper" in without_entry
     assert "`.get(...)`, which then gives None" in without_entry
+    no_name = stopped(TypeError("list indices must be integers or slices, not str"))
+    assert no_name.endswith("not str. This is a list: `[0]` gives its first entry.")
+    long = stopped(ValueError(f"value: {'x' * 500}, valid types: list"))
+    assert "value: xxx" in long
+    assert long.endswith("xxx, valid types: list.")
     disabled = stopped(from_kms("DisabledException", "arn:aws:kms:x is disabled."))
     assert disabled.endswith("arn:aws:kms:x is disabled.")
     assert not disabled.endswith("..")

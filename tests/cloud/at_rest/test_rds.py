@@ -228,6 +228,34 @@ def test_there_is_no_encryption_in_place_but_by_snapshot_copy_and_restore(
     assert recorded(aws, "clinic") == FOUND
 
 
+def test_what_is_restored_can_take_the_name_of_what_it_replaces(
+    aws: cloud.Cloud, rds: Any, key_arn: str
+) -> None:
+    rds.create_db_instance(DBInstanceIdentifier="clinic", **INSTANCE)
+    record(aws, "clinic")
+    rds.create_db_snapshot(DBInstanceIdentifier="clinic", DBSnapshotIdentifier="plain")
+    rds.copy_db_snapshot(
+        SourceDBSnapshotIdentifier="plain", TargetDBSnapshotIdentifier="sealed", KmsKeyId=key_arn
+    )
+    rename = {"DBInstanceIdentifier": "clinic", "NewDBInstanceIdentifier": "clinic-old"}
+    rds.modify_db_instance(ApplyImmediately=True, **rename)
+    rds.restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="clinic", DBSnapshotIdentifier="sealed"
+    )
+    assert recorded(aws, "clinic") == recorded(aws, "clinic-old") == FOUND
+    assert SECRET not in aws.stored("rds", "clinic").ciphertext
+    assert SECRET in aws.stored("rds", "clinic-old").ciphertext
+    backups = rds.describe_db_snapshots(SnapshotType="automated")["DBSnapshots"]
+    of = sorted(each["DBInstanceIdentifier"] for each in backups)
+    assert of == ["clinic", "clinic-old"], "snapshots are kept for what was renamed"
+    with pytest.raises(ClientError) as taken:
+        rds.modify_db_instance(ApplyImmediately=True, **rename)
+    assert code_of(taken) == "DBInstanceAlreadyExists"
+    rds.delete_db_instance(DBInstanceIdentifier="clinic-old", SkipFinalSnapshot=True)
+    with pytest.raises(KeyError, match="clinic-old"):
+        aws.database("clinic-old")
+
+
 def test_a_copy_for_another_region_needs_a_key_of_that_region(
     aws: cloud.Cloud, rds: Any, clinic: str, key_arn: str
 ) -> None:

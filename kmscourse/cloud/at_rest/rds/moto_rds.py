@@ -51,6 +51,20 @@ def keep_credentials(cluster: Any, password: str | None, primary: Any) -> None:
     cluster._master_user_password = password
 
 
+def rename_backups(there: Any, old: str, new: str) -> None:
+    """Give the automated snapshots of an instance its new name, too.
+
+    moto leaves them under the old one, and then makes no other instance of that name.
+    """
+    for name, snapshot in list(there.database_snapshots.items()):
+        if snapshot.snapshot_type == "automated" and snapshot.db_instance_identifier == old:
+            del there.database_snapshots[name]
+            renamed = f"rds:{new}{name.removeprefix(f'rds:{old}')}"
+            snapshot.db_snapshot_identifier = renamed
+            snapshot.db_instance_identifier = snapshot.database.db_instance_identifier = new
+            there.database_snapshots[renamed] = snapshot
+
+
 def leave_global_database(snapshot: Any) -> None:
     """What is restored from a snapshot is no member of the global database that it came from."""
     snapshot.cluster = copy(snapshot.cluster)

@@ -1,9 +1,9 @@
 """The service: RDS's calls about storage, with their keys, and moto for the rest.
 
 Source: Amazon RDS User Guide, "Encrypting Amazon RDS resources", "Sharing a DB snapshot",
-"Copying a DB snapshot"; Aurora User Guide, "Encrypting Amazon Aurora resources" (encrypted by
-default since 2026-02-18); botocore rds; facts RDS-01 to RDS-07. Words that are inferred are
-marked so where they stand.
+"Copying a DB snapshot", "Renaming a DB instance"; Aurora User Guide, "Encrypting Amazon Aurora
+resources" (encrypted by default since 2026-02-18); botocore rds; facts RDS-01 to RDS-07. Words
+that are inferred are marked so where they stand.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class RDS:
             "CreateDBInstance": self._create_instance,
             "CreateDBCluster": self._create_cluster,
             "CreateDBInstanceReadReplica": self._create_replica,
+            "ModifyDBInstance": self._modify_instance,
             "PromoteReadReplica": self._promote,
             "DeleteDBInstance": self._delete,
             "DeleteDBCluster": self._delete,
@@ -156,6 +157,23 @@ class RDS:
             gateway, call, "db", keys.of_request(gateway, call, key_id)
             if parameters.get("StorageEncrypted") else None,
         )  # fmt: skip
+
+    def _modify_instance(self, _: Gateway, call: Call, ask_moto: AskMoto) -> Response:
+        """Change an instance; under a new name it keeps its storage and its automated backups."""
+        old = call.parameters["DBInstanceIdentifier"]
+        new = call.parameters.get("NewDBInstanceIdentifier")
+        there = moto_rds.backend(call.account, call.region)
+        if new is not None and new in there.databases:
+            raise AWSError("DBInstanceAlreadyExists", "DB instance already exists")
+        response = ask_moto()
+        storage = self._storages.get(self._where(call, "db", name=old))
+        if response.status >= 400 or new is None or storage is None:
+            return response
+        del self._storages[self._where(call, "db", name=old)]
+        self._storages[self._where(call, "db", name=new)] = storage
+        storage.name = new
+        moto_rds.rename_backups(there, old, new)
+        return response
 
     def _create_cluster(self, gateway: Gateway, call: Call, ask_moto: AskMoto) -> Response:
         """A cluster, or a secondary one of a global database in another Region."""
