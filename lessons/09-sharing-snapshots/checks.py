@@ -97,6 +97,17 @@ _POLICY = """def backup_key_policy(clinic, vault):
             allow(vault, "kms:CreateGrant", Condition=aws_only)]}"""
 
 
+_ONE_USER = """def backup_key_policy(clinic, vault):
+    vault = {"AWS": f"arn:aws:iam::{vault}:user/administrator"}
+    use = ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    aws_only = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": clinic}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": vault, "Action": use, "Resource": "*"},
+        {"Effect": "Allow", "Principal": vault, "Action": "kms:CreateGrant", "Resource": "*",
+         "Condition": aws_only}]}"""
+
+
 @task(
     "policy",
     practises="09.key-policy",
@@ -135,11 +146,16 @@ _POLICY = """def backup_key_policy(clinic, vault):
         ),
         Wrong(
             _POLICY.replace('allow(clinic, "kms:*"), ', ""),
-            says="KMS does not accept this policy",
+            says="will not allow you to update the key policy",
         ),
         Wrong(
             _POLICY.replace("arn:aws:iam::{account}:root", "arn:aws:iam::{clinic}:root"),
             says="does not let the vault use the key at all",
+        ),
+        Wrong(_ONE_USER, says="lets in one user of the vault's"),
+        Wrong(
+            _POLICY.replace('f"arn:aws:iam::{account}:root"', '"arn:aws:iam::{account}:root"'),
+            says="the letter f stands before the quotes",
         ),
     ],
     also_right=[
@@ -161,6 +177,12 @@ def policy(work):
         key = kms.create_key(Policy=json.dumps(written))["KeyMetadata"]["Arn"]
     except (ClientError, TypeError) as error:
         said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
+        work.expect(
+            "invalid principals" not in str(said),
+            f"KMS does not accept this policy. It says: {said} Print what your function returns: does "
+            "each ARN hold an account's id? For a name in braces to become its value, the letter f "
+            "stands before the quotes.",
+        )
         work.fail(f"KMS does not accept this policy. It says: {said}")
     calls = {
         "DescribeKey": (theirs.describe_key, {"KeyId": key}),
@@ -192,10 +214,21 @@ def policy(work):
         "The vault may not make a grant for EC2, so its copy fails: kms:CreateGrant, under the "
         "condition.",
     )
+    others = aws.account(account).session("root").client("kms")
     work.expect(
-        _refused(theirs.encrypt, KeyId=key, Plaintext=b"4711")
-        and _refused(theirs.list_grants, KeyId=key),
-        "The vault's people can do more with the key than a copy needs. Name only what it needs.",
+        not _refused(others.describe_key, KeyId=key),
+        "This policy lets in one user of the vault's, and nobody else there. The vault's account is "
+        "to use the key: name the account.",
+    )
+    too_much = {
+        "kms:Encrypt": (theirs.encrypt, {"KeyId": key, "Plaintext": b"4711"}),
+        "kms:ListGrants": (theirs.list_grants, {"KeyId": key}),
+    }
+    allowed = [name for name, (call, asked) in too_much.items() if not _refused(call, **asked)]
+    work.expect(
+        not allowed,
+        f"The vault's people can do more with the key than a copy needs, {' and '.join(allowed)} "
+        "among it. Name only what it needs.",
     )
     grant = {"KeyId": key, "GranteePrincipal": f"arn:aws:iam::{account}:root"}
     work.expect(
@@ -344,6 +377,14 @@ _COPY = """def take_over(ec2, snapshot_id, key):
             _COPY.replace('raise RuntimeError(found["StateMessage"])', "return None"),
             says="returned None",
         ),
+        Wrong(
+            _COPY.replace("raise RuntimeError", "return str"),
+            says="your function returned 'Given key ID is not accessible'",
+        ),
+        Wrong(
+            _COPY.replace("raise RuntimeError", "raise str"),
+            says="a text cannot be raised",
+        ),
     ],
     also_right=[
         """def take_over(ec2, snapshot_id, key):
@@ -376,15 +417,24 @@ def copy_(work):
         ("key could not be used", _shared(work, _secret(), _key(work, "kms:DescribeKey"))),
         ("snapshot was not shared", _snapshot(aws, _secret(), Encrypted=True)),
     ):
-        gave = work.value("take_over")
-        try:
-            returned = gave(ec2, failing, own)
-        except Exception:
+        refusal = work.refuses(take_over, ec2, failing, own)
+        work.expect(
+            "derive from BaseException" not in str(refusal),
+            f"Where the {name}, your function raised a text, and a text cannot be raised. Put it "
+            'into an error: raise RuntimeError("...").',
+        )
+        if refusal is not None:
             continue
+        returned = work.call(take_over, ec2, failing, own)
         work.expect(
             returned is not None,
             f"Where the {name}, your function returned None. The job goes on as if all were well: "
             "raise an error.",
+        )
+        work.expect(
+            str(returned).startswith("snap-"),
+            f"Where the {name}, your function returned {work.shown(returned)}. Nobody reads that at "
+            "night, and the job goes on: raise an error.",
         )
         work.fail(
             f"Where the {name}, the copy had failed, and your function returned an id. Look at the "
@@ -415,7 +465,7 @@ _DRILL = """def volume_from(ec2, snapshot_id, zone):
         Wrong(
             "def volume_from(ec2, snapshot_id, zone):\n"
             "    return ec2.create_volume(AvailabilityZone=zone, SnapshotId=snapshot_id)['VolumeId']",
-            says="an id of a volume that does not exist",
+            says="went on as if it were there",
         ),
         Wrong(
             _DRILL.replace("SnapshotId=snapshot_id", "Size=1"),
@@ -458,8 +508,8 @@ def drill(work):
         ec2,
         copy,
         zone,
-        says="The vault's key was disabled, and your function returned an id of a volume that does "
-        "not exist.",
+        says="The vault's key was disabled, so the volume came to nothing, and your function went on "
+        "as if it were there. Look the volume up, and let the error out.",
     )
 
 
@@ -506,6 +556,12 @@ _FIXED_NAMES = """def take_over_database(rds, snapshot_arn, key):
         Wrong(
             _DATABASE.replace('return name + "-db"', 'return name + "-copy"'),
             says="no instance called",
+        ),
+        Wrong(
+            _DATABASE.replace("    rds.restore", "    made = rds.restore").replace(
+                'return name + "-db"', 'return made["DBInstance"]["DBInstanceArn"]'
+            ),
+            says="This is the ARN of the instance",
         ),
     ],
     also_right=[
@@ -556,6 +612,10 @@ def _database(work, aws, vault):
     except ClientError:
         work.fail(f"The vault has no instance called {new}. Return the identifier of the new one.")
     work.expect(
+        new != found["DBInstanceArn"],
+        "This is the ARN of the instance. Return its identifier, the name that you gave it.",
+    )
+    work.expect(
         found.get("KmsKeyId") == vault_key,
         "The new instance is not under the key of the vault.",
     )
@@ -575,6 +635,18 @@ _MISSING = """def missing_step(ec2, kms, snapshot_id, target):
     permissions = ec2.describe_snapshot_attribute(
         SnapshotId=snapshot_id, Attribute="createVolumePermission")["CreateVolumePermissions"]
     return None if {"UserId": target} in permissions else 3"""
+
+
+_THREE_FIRST = """def missing_step(ec2, kms, snapshot_id, target):
+    found = ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]
+    key = found.get("KmsKeyId")
+    if key is None or kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] != "CUSTOMER":
+        return 1
+    permissions = ec2.describe_snapshot_attribute(
+        SnapshotId=snapshot_id, Attribute="createVolumePermission")["CreateVolumePermissions"]
+    if {"UserId": target} not in permissions:
+        return 3
+    return None if target in kms.get_key_policy(KeyId=key)["Policy"] else 2"""
 
 
 @task(
@@ -607,7 +679,7 @@ _MISSING = """def missing_step(ec2, kms, snapshot_id, target):
             _MISSING.replace(
                 'return None if {"UserId": target} in permissions else 3', "return None"
             ),
-            says="that is not shared, step 3",
+            says="that is not shared, step 3, your function says None",
         ),
         Wrong(
             _MISSING.replace("return None if", "return 4 if"),
@@ -617,6 +689,12 @@ _MISSING = """def missing_step(ec2, kms, snapshot_id, target):
             _MISSING.replace("key is None or ", ""),
             says="`missing_step` stopped with",
         ),
+        Wrong(
+            _MISSING.replace('{"UserId": target} in permissions', "permissions"),
+            says="shared with another account only, step 3",
+        ),
+        Wrong(_THREE_FIRST, says="for which 2 and 3 are missing"),
+        Wrong(_MISSING.replace("else 3", 'else "3"'), says="without quotes"),
     ],
     also_right=[
         """def missing_step(ec2, kms, snapshot_id, target):
@@ -637,25 +715,25 @@ def missing(work):
     ec2, kms = boto3.client("ec2"), boto3.client("kms")
     missing_step, key = work.function("missing_step"), work.value("backup_key")
     closed = kms.create_key()["KeyMetadata"]["Arn"]
-    for wanted, what, how, share_it in (
-        (None, "for which nothing is missing", {"Encrypted": True, "KmsKeyId": key}, True),
-        (3, "that is not shared, step 3", {"Encrypted": True, "KmsKeyId": key}, False),
-        (
-            2,
-            "whose key policy does not name the account, step 2",
-            {"Encrypted": True, "KmsKeyId": closed},
-            True,
-        ),
-        (1, "under the AWS managed key, step 1", {"Encrypted": True}, False),
-        (1, "that is not encrypted at all, step 1", {}, True),
+    ours, nobody, someone_else = {"Encrypted": True, "KmsKeyId": key}, [], ["999999999999"]
+    refusing = {"Encrypted": True, "KmsKeyId": closed}
+    for wanted, what, how, shared_with in (
+        (None, "for which nothing is missing", ours, [target]),
+        (3, "that is not shared, step 3", ours, nobody),
+        (3, "that is shared with another account only, step 3", ours, someone_else),
+        (2, "whose key policy does not name the account, step 2", refusing, [target]),
+        (2, "for which 2 and 3 are missing, and 2 comes first", refusing, nobody),
+        (1, "under the AWS managed key, step 1", {"Encrypted": True}, nobody),
+        (1, "that is not encrypted at all, step 1", {}, [target]),
     ):
         snapshot = _snapshot(aws, _secret(), **how)
-        if share_it:
+        if shared_with:
             ec2.modify_snapshot_attribute(
-                SnapshotId=snapshot, OperationType="add", UserIds=[target]
+                SnapshotId=snapshot, OperationType="add", UserIds=shared_with
             )
         answer = work.call(missing_step, ec2, kms, snapshot, target)
+        quoted = f", which is text: return {wanted} without quotes" if answer == str(wanted) else ""
         work.expect(
             answer == wanted,
-            f"For a snapshot {what}, your function says {work.shown(answer)}.",
+            f"For a snapshot {what}, your function says {work.shown(answer)}{quoted}.",
         )

@@ -108,7 +108,8 @@ loot = stranger.create_volume(AvailabilityZone="us-east-1a", SnapshotId=careless
 disk_of(stranger, loot).read(0, len(record))
 
 # %% [markdown]
-# Nothing but an account. Sharing is all there is between an unencrypted snapshot and the world.
+# Nothing but an account. Sharing is all there is between an unencrypted snapshot and the world. An account can close that
+# door for a whole Region, by `EnableSnapshotBlockPublicAccess`; here nobody had.
 #
 # The clinic's archive proper is encrypted, if without much thought: nobody named a key, so it lies under the **AWS managed
 # key** `aws/ebs`, which AWS makes for an account by itself.
