@@ -206,7 +206,7 @@ class Gateway:
 
     def _check_parameters(self, call: Call) -> None:
         model = protocol.model(call.service)
-        if call.service in self._ours and model is not None:
+        if model is not None and (call.service in self._ours or _is_lookup(call)):
             validation.validate(call.parameters, model.operation_model(call.operation))
 
     def _needs(self, call: Call) -> list[Permission]:
@@ -219,7 +219,7 @@ class Gateway:
         ours = self._ours.get(call.service)
         if ours is not None:
             return ours.perform(call)
-        if (call.service, call.operation) == ("cloudtrail", "LookupEvents"):
+        if _is_lookup(call):
             return cloudtrail.lookup_events(self.trail, call)
 
         def ask_moto() -> Response:
@@ -245,6 +245,10 @@ class Gateway:
         self._refusals[call.request_id] = decision
         while len(self._refusals) > _REMEMBERED:
             self._refusals.popitem(last=False)
+
+
+def _is_lookup(call: Call) -> bool:
+    return (call.service, call.operation) == ("cloudtrail", "LookupEvents")
 
 
 def _kept_out(failure: AWSError | None) -> bool:

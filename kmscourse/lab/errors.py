@@ -32,6 +32,7 @@ _HELP = {
         "There is no such entry here: print what you have and see whether it lies deeper. An entry "
         "that may be missing is read with `.get(...)`, which then gives None."
     ),
+    "UnicodeDecodeError": "These bytes are not text. base64 writes any bytes in letters.",
     "GenerateKeyError": "Without `botocore_session` the provider asks AWS as somebody else.",
     "DecryptKeyError": (
         "The usual reasons: a provider without `botocore_session`, which asks AWS as somebody "

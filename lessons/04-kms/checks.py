@@ -3,6 +3,7 @@
 import base64
 import binascii
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -17,19 +18,21 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmscourse.lab import Wrong, task
+from kmscourse.lab.showing import kind_of
+from kmscourse.lab.work import NotThereYet
 
 CONTEXT = {"app": "lab-gateway"}
-OTHER = {"app": "billing"}
+OTHERS = {"app": "billing"}, {"app": "lab-printer"}, {"app": "Lab-Gateway"}, {}
 
 
 def _token():
     return "token-" + os.urandom(8).hex()
 
 
-def _plaintext(kms, blob, context):
+def _plaintext(kms, blob, context, **key):
     """What KMS decrypts; None where it refuses."""
     try:
-        return kms.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"]
+        return kms.decrypt(CiphertextBlob=blob, EncryptionContext=context, **key)["Plaintext"]
     except ClientError:
         return None
 
@@ -93,6 +96,22 @@ _SEAL = """def seal(kms, key_id, secret, context):
             ),
             says="This text is not base64",
         ),
+        Wrong(
+            _SEAL.replace("secret.encode()", "base64.b64encode(secret.encode())"),
+            says="boto3 takes the bytes as they are",
+        ),
+        Wrong(
+            _SEAL.replace("secret.encode()", "token.encode()"),
+            says="It opens to another text",
+        ),
+        Wrong(
+            _SEAL.replace("=context", '={"app": "lab-gateway"}'),
+            says="It does not open with the context that `seal` is given",
+        ),
+        Wrong(
+            _SEAL.replace("=key_id", '="alias/lab-gateway"'),
+            says="Another key than `key_id` encrypted it",
+        ),
     ],
     also_right=[
         "def seal(kms, key_id, secret, context):\n"
@@ -102,8 +121,10 @@ _SEAL = """def seal(kms, key_id, secret, context):
     ],
 )
 def seal(work):
-    kms, key_id, secret = work.value("kms"), work.value("key")["KeyId"], _token()
-    sealed = work.call(work.function("seal", returns=str), kms, key_id, secret, CONTEXT)
+    kms, key_arn, secret = work.value("kms"), _new_key(), _token()
+    context = {**CONTEXT, "stage": _token()}
+    key_id = key_arn.rpartition("/")[2]
+    sealed = work.call(work.function("seal", returns=str), kms, key_id, secret, dict(context))
     work.expect(
         not work.holds(sealed, secret),
         "The secret can be read in it: base64 is a way of writing, not encryption.",
@@ -116,9 +137,16 @@ def seal(work):
         _plaintext(kms, blob, {}) is None,
         "It opens without the context, for any purpose. Bind it: EncryptionContext.",
     )
+    opened = _plaintext(kms, blob, context)
+    work.expect(opened is not None, "It does not open with the context that `seal` is given.")
     work.expect(
-        _plaintext(kms, blob, CONTEXT) == secret.encode(),
-        "KMS does not decrypt it to the secret, with the context.",
+        not work.holds(opened, secret) or opened == secret.encode(),
+        "It opens to the secret in another form. boto3 takes the bytes as they are; only the CLI "
+        "wants base64.",
+    )
+    work.expect(opened == secret.encode(), "It opens to another text than `secret`.")
+    work.expect(
+        _plaintext(kms, blob, context, KeyId=key_arn), "Another key than `key_id` encrypted it."
     )
 
 
@@ -154,7 +182,7 @@ _CONDITION = (
     wrong=[
         Wrong(
             _POLICY.replace('"kms:Decrypt"', '"kms:*"'),
-            says="lab-gateway may also",
+            says="lab-gateway may also encrypt",
         ),
         Wrong(
             _POLICY.replace("key_arn,", '"*",'),
@@ -162,21 +190,49 @@ _CONDITION = (
         ),
         Wrong(
             _POLICY.replace(_CONDITION, ""),
-            says="lab-gateway opens what was made for another program",
+            says="lab-gateway opens what was made for billing",
         ),
         Wrong(
             _POLICY.replace(
                 '"Resource": key_arn', '"Resource": key_arn.split("key/")[0] + "alias/lab-gateway"'
             ),
-            says="lab-gateway may not decrypt the token",
+            says="Resource names an alias",
         ),
         Wrong(
-            _POLICY.replace('"Allow"', '"allow"'),
-            says="IAM does not accept this policy",
+            _POLICY.replace("key_arn,", '"key_arn",'),
+            says="IAM does not accept this policy. It says: Resource",
         ),
         Wrong(
             _POLICY.replace(_CONDITION, "").replace("        },", "        }," + _CONDITION),
             says="`Condition` belongs inside the statement",
+        ),
+        Wrong(
+            "def open_policy(key_arn):\n"
+            '    return {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn,\n'
+            '            "Condition": {"StringEquals": {"kms:EncryptionContext:app": "lab-gateway"}}}',
+            says="This is a statement alone",
+        ),
+        Wrong(
+            _POLICY.replace('"kms:Decrypt"', '["kms:Decrypt", "kms:GenerateDataKey*"]'),
+            says="lab-gateway may also make data keys",
+        ),
+        Wrong(
+            _POLICY.replace("StringEquals", "StringLike").replace('"lab-gateway"', '"lab-*"'),
+            says="lab-gateway opens what was made for lab-printer",
+        ),
+        Wrong(
+            _POLICY.replace("StringEquals", "StringEqualsIgnoreCase"),
+            says="lab-gateway opens what was made for Lab-Gateway",
+        ),
+        Wrong(
+            _POLICY.replace("key_arn,", 'key["Arn"],'),
+            says="Resource has to be the ARN",
+        ),
+        Wrong(
+            _POLICY.replace(
+                '"kms:EncryptionContext:app": ', '"kms:EncryptionContext": {"app": '
+            ).replace('"}},', '"}}},'),
+            says="Compare it with `may_open`",
         ),
     ],
     also_right=[
@@ -188,7 +244,7 @@ _CONDITION = (
     ],
 )
 def permission(work):
-    aws, kms, key_arn = work.value("aws"), work.value("kms"), work.value("key")["Arn"]
+    aws, kms, key_arn = work.value("aws"), work.value("kms"), _new_key()
     written = work.call(work.function("open_policy", returns=dict), key_arn)
     program = aws.session("lab-gateway-on-trial")
     try:
@@ -199,39 +255,55 @@ def permission(work):
         )
     except (ClientError, TypeError, ValueError) as error:
         said = error.response["Error"]["Message"] if isinstance(error, ClientError) else error
+        work.expect(
+            "Effect" not in written,
+            "This is a statement alone. A policy has a Version, and the statement as its Statement.",
+        )
         if "Condition" in written:
             work.fail(f"`Condition` belongs inside the statement. IAM says: {said}")
+        work.expect(
+            "Syntax errors" not in str(said),
+            f"IAM does not accept this policy: {said} Compare it with `may_open` of the lesson.",
+        )
         work.fail(f"IAM does not accept this policy. It says: {said}")
 
     def sealed(context, key_id=key_arn):
         answer = kms.encrypt(KeyId=key_id, Plaintext=b"token", EncryptionContext=context)
         return {"CiphertextBlob": answer["CiphertextBlob"], "EncryptionContext": context}
 
+    may = _may(program, "decrypt", **sealed(CONTEXT))
     work.expect(
-        _may(program, "decrypt", **sealed(CONTEXT)),
-        "lab-gateway may not decrypt the token. Resource has to be the key's ARN, and the condition "
-        "has to fit the context.",
+        may or ":alias/" not in json.dumps(written),
+        "lab-gateway may not decrypt the token. Resource names an alias: a permission to use a key "
+        "names the key.",
+    )
+    work.expect(
+        may,
+        "lab-gateway may not decrypt the token. Resource has to be the ARN that `open_policy` is "
+        "given, and the condition has to fit the context.",
     )
     work.expect(
         not _may(program, "decrypt", **sealed(CONTEXT, _new_key())),
         "lab-gateway may decrypt with another key, too. Name the one key in Resource.",
     )
-    for operation, parameters in (
-        ("encrypt", {"Plaintext": b"token", "EncryptionContext": CONTEXT}),
-        ("disable_key", {}),
+    for operation, does, parameters in (
+        ("encrypt", "encrypt", {"Plaintext": b"token", "EncryptionContext": CONTEXT}),
+        (
+            "generate_data_key",
+            "make data keys",
+            {"KeySpec": "AES_256", "EncryptionContext": CONTEXT},
+        ),
+        ("disable_key", "disable the key", {}),
     ):
-        allowed = _may(program, operation, KeyId=key_arn, **parameters)
-        if allowed and operation == "disable_key":
-            kms.enable_key(KeyId=key_arn)
         work.expect(
-            not allowed,
-            f"lab-gateway may also {operation.replace('_', ' ')}. Opening takes kms:Decrypt alone.",
+            not _may(program, operation, KeyId=key_arn, **parameters),
+            f"lab-gateway may also {does}. Opening takes kms:Decrypt alone.",
         )
-    for other in (OTHER, {}):
+    for other in OTHERS:
         work.expect(
             not _may(program, "decrypt", **sealed(other)),
-            "lab-gateway opens what was made for another program. A condition on "
-            "kms:EncryptionContext:app keeps it to its own.",
+            f"lab-gateway opens what was made for {other.get('app', 'no program by name')}. A "
+            "condition on kms:EncryptionContext:app keeps it to its own, letter by letter.",
         )
 
 
@@ -248,9 +320,21 @@ def _cli(words):
     return code, out.getvalue(), err.getvalue().strip()
 
 
+def _complaint(err):
+    """What the AWS CLI says is wrong, without its usage and its lists of choices."""
+    lines = [line for line in err.splitlines() if " | " not in line]
+    starts = [
+        number
+        for number, line in enumerate(lines)
+        if line[:1].strip()
+        and (": error:" in line or not "".join(lines[number - 1 : number]).strip())
+    ]
+    return " ".join(" ".join(lines[starts[-1] :]).split())[:300] if starts else err[-300:]
+
+
 @task(
     "cli",
-    minutes=2,
+    minutes=3,
     practises="04.encrypt-through-the-api",
     asks="`decrypt_command(path)`: a command line of the AWS CLI, as text",
     hints=[
@@ -285,13 +369,33 @@ def _cli(words):
         Wrong(
             "def decrypt_command(path):\n"
             '    return f"aws kms decrypt --blob fileb://{path} --encryption-context app=lab-gateway"',
-            says="The CLI does not understand it",
+            says="The CLI does not understand it. It says: Unknown options: --blob",
+        ),
+        Wrong(
+            "def decrypt_command(path):\n"
+            '    return f"aws kms decript --ciphertext-blob fileb://{path}"',
+            says="Invalid choice: 'decript', maybe you meant: * decrypt",
+        ),
+        Wrong(
+            "def decrypt_command(path):\n"
+            '    return f"aws kms decrypt --ciphertext-blob fileb://{path} --encryption-context app:x"',
+            says="Error parsing parameter '--encryption-context': Expected: '='",
+        ),
+        Wrong(
+            "def decrypt_command(path):\n"
+            '    return "aws kms decrypt --ciphertext-blob fileb://{path}'
+            ' --encryption-context app=lab-gateway"',
+            says="The path of the file is not in the line",
         ),
     ],
     also_right=[
         "def decrypt_command(path):\n"
+        '    return f"""aws kms decrypt \\\\\n'
+        "      --ciphertext-blob fileb://{path} \\\\\n"
+        '      --encryption-context app=lab-gateway --query Plaintext --output text"""',
+        "def decrypt_command(path):\n"
         '    return ("aws kms decrypt --output text --query Plaintext --encryption-context "\n'
-        '            + repr(\'{"app": "lab-gateway"}\') + f" --ciphertext-blob \'fileb://{path}\'")'
+        '            + repr(\'{"app": "lab-gateway"}\') + f" --ciphertext-blob \'fileb://{path}\'")',
     ],
 )
 def cli(work):
@@ -303,20 +407,25 @@ def cli(work):
             file.write(blob["CiphertextBlob"])
         line = work.call(work.function("decrypt_command", returns=str), path)
         with work.or_say("A shell cannot take this line apart"):
-            words = shlex.split(line)
+            words = shlex.split(line.replace("\\\n", " "))
         work.expect("|" not in words, "Leave out the `|` and what follows: the check decodes.")
         work.expect(words[:1] == ["aws"], "The command line should begin with `aws`.")
+        work.expect(
+            path in line,
+            "The path of the file is not in the line. Python fills in what stands in braces only "
+            'where an f stands before the quotation mark: f"... {path} ...".',
+        )
         code, out, err = _cli(words[1:])
-    last = err.splitlines()[-1] if err else ""
+    said = _complaint(err)
     work.expect(
         "InvalidCiphertextException" not in err or "--encryption-context" in words,
         "KMS was asked without the context to which the token is bound, or with another.",
     )
     work.expect(
         "InvalidCiphertextException" not in err and "Invalid base64" not in err,
-        f"The CLI did not read the file: fileb:// before the path does. ({last})",
+        f"The CLI did not read the file: fileb:// before the path does. ({said})",
     )
-    work.expect(not code, f"The CLI does not understand it. It says: {last}")
+    work.expect(not code, f"The CLI does not understand it. It says: {said}")
     work.expect(work.holds(out, secret), "The CLI printed something, but not the token.")
 
 
@@ -332,7 +441,7 @@ _LONG = """def seal_long(kms, key_id, data, context):
 
 @task(
     "long",
-    minutes=3,
+    minutes=4,
     practises=["04.size-limit", "04.aws-keeps-the-keys"],
     asks="`seal_long(kms, key_id, data, context)`: a dictionary with `wrapped_key`, `nonce`, `ciphertext`",
     hints=[
@@ -367,6 +476,40 @@ _LONG = """def seal_long(kms, key_id, data, context):
             ),
             says="The plain data key lies beside the ciphertext",
         ),
+        Wrong(
+            _LONG.replace('"wrapped_key"', '"wrapped-key"'),
+            says="There is no `wrapped_key` in the dictionary",
+        ),
+        Wrong(
+            _LONG.replace(
+                'data_key["CiphertextBlob"]', 'base64.b64encode(data_key["CiphertextBlob"])'
+            ).replace('"]),\n', '"]).decode(),\n'),
+            says="`wrapped_key` should be bytes, but it is text",
+        ),
+        Wrong(
+            _LONG.replace("data, None)", "data, json.dumps(context).encode())"),
+            says="The data key does not open the ciphertext",
+        ),
+        Wrong(
+            _LONG.replace(
+                'kms.generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=context)',
+                "_once(kms, key_id, context)",
+            )
+            + "\n\ndef _once(kms, key_id, context, kept={}):\n"
+            "    if not kept:\n"
+            '        kept.update(kms.generate_data_key(KeyId=key_id, KeySpec="AES_256",\n'
+            "                                          EncryptionContext=context))\n"
+            "    return kept",
+            says="Two secrets lie under one data key",
+        ),
+        Wrong(
+            _LONG.replace("=key_id", '="alias/lab-gateway"'),
+            says="Another key than `key_id` wrapped the data key",
+        ),
+        Wrong(
+            _LONG.replace("=context", '={"app": "lab-gateway"}'),
+            says="The wrapped key is bound to another context",
+        ),
     ],
     also_right=[
         """def seal_long(kms, key_id, data, context):
@@ -377,17 +520,37 @@ _LONG = """def seal_long(kms, key_id, data, context):
     ],
 )
 def long(work):
-    kms, key_id, data = work.value("kms"), work.value("key")["KeyId"], os.urandom(20_000)
-    sealed = work.call(work.function("seal_long", returns=dict), kms, key_id, data, dict(CONTEXT))
-    for part in ("wrapped_key", "nonce", "ciphertext"):
-        work.expect(isinstance(sealed.get(part), bytes), f"There is no part {part}, in bytes.")
+    kms, key_arn, data = work.value("kms"), _new_key(), os.urandom(20_000)
+    context = {**CONTEXT, "stage": _token()}
+    seal_long = work.function("seal_long", returns=dict)
+
+    def sealed_now():
+        made = work.call(seal_long, kms, key_arn, data, dict(context))
+        for part in ("wrapped_key", "nonce", "ciphertext"):
+            work.expect(part in made, f"There is no `{part}` in the dictionary.")
+            work.expect(
+                isinstance(made[part], bytes),
+                f"`{part}` should be bytes, but it is {kind_of(made[part])}.",
+            )
+        return made
+
+    sealed = sealed_now()
+    wrapped = sealed["wrapped_key"]
     work.expect(
-        _plaintext(kms, sealed["wrapped_key"], {}) is None,
+        _plaintext(kms, wrapped, {}) is None,
         "The wrapped key is not bound to the context: it opens without.",
     )
-    data_key = _plaintext(kms, sealed["wrapped_key"], CONTEXT)
+    work.expect(
+        _plaintext(kms, wrapped, CONTEXT) is None,
+        "The wrapped key is bound to another context than the one that `seal_long` is given.",
+    )
+    data_key = _plaintext(kms, wrapped, context)
     work.expect(
         data_key, "KMS does not unwrap the wrapped key. Keep the encrypted form, not the plain one."
+    )
+    work.expect(
+        _plaintext(kms, wrapped, context, KeyId=key_arn),
+        "Another key than `key_id` wrapped the data key.",
     )
     work.expect(
         not work.holds(sealed, data_key),
@@ -401,6 +564,10 @@ def long(work):
             "with, and the associated data `None`."
         )
     work.expect(opened == data, "It does not open to the whole of the data.")
+    work.expect(
+        _plaintext(kms, sealed_now()["wrapped_key"], context) != data_key,
+        "Two secrets lie under one data key. Each is to have one of its own.",
+    )
 
 
 _STORES = """def put_away(ssm, secretsmanager, key_id, licence, password):
@@ -415,7 +582,7 @@ _STORES = """def put_away(ssm, secretsmanager, key_id, licence, password):
 
 @task(
     "stores",
-    minutes=4,
+    minutes=5,
     practises=["04.secret-stores", "04.most-likely-kms", "04.no-plaintext-secrets"],
     asks="`put_away(ssm, secretsmanager, key_id, licence, password)`: returns nothing",
     hints=[
@@ -435,15 +602,29 @@ _STORES = """def put_away(ssm, secretsmanager, key_id, licence, password):
         ),
         Wrong(
             _STORES.replace(', Type="SecureString", KeyId=key_id', ', Type="SecureString"'),
-            says="The licence is encrypted with another key",
+            says="The licence lies under the AWS managed key",
         ),
         Wrong(
             _STORES.replace(", KmsKeyId=key_id", ""),
-            says="The password is encrypted with another key",
+            says="The password lies under the AWS managed key",
         ),
         Wrong(
             _STORES.replace(", Overwrite=True", ""),
-            says="ParameterAlreadyExists",
+            says="It stopped the second time, when both exist already: `put_away` stopped with Par",
+        ),
+        Wrong(
+            _STORES.replace("except secretsmanager.exceptions.ResourceExistsException:", "finally:")
+            .replace("put_secret_value(SecretId", "describe_secret(SecretId")
+            .replace('"lab/password", SecretString=password)', '"lab/password")'),
+            says="stopped with ResourceExistsException",
+        ),
+        Wrong(
+            _STORES.replace("Overwrite=True", 'Overwrite=True, Tier="Advanced"'),
+            says="It is in the advanced tier",
+        ),
+        Wrong(
+            _STORES.replace(", KeyId=key_id", ', KeyId="alias/lab-gateway"'),
+            says="The licence lies under another key than `key_id`",
         ),
         Wrong(
             "def put_away(ssm, secretsmanager, key_id, licence, password):\n"
@@ -470,42 +651,70 @@ def stores(work):
     aws, key_arn = work.value("aws"), _new_key()
     ssm, secretsmanager = boto3.client("ssm"), boto3.client("secretsmanager")
     _empty(ssm, secretsmanager)
+    importlib.import_module(
+        "aws_encryption_sdk"
+    )  # an advanced parameter loads it: not on their time
     put_away = work.function("put_away")
-    work.call(put_away, ssm, secretsmanager, key_arn, _token(), _token())
     licence, password = _token(), _token()
     work.call(put_away, ssm, secretsmanager, key_arn, licence, password)
-
+    _found(work, "ssm", "/lab/licence", "There is no parameter /lab/licence in Parameter Store.")
+    _found(
+        work,
+        "secretsmanager",
+        "lab/password",
+        "There is no secret lab/password in Secrets Manager. It is the store that changes secrets "
+        "on a schedule.",
+    )
+    licence, password = _token(), _token()
     try:
-        found = aws.stored("ssm", "/lab/licence")
-    except KeyError:
-        work.fail("There is no parameter /lab/licence in Parameter Store.")
+        work.call(put_away, ssm, secretsmanager, key_arn, licence, password)
+    except NotThereYet as stopped:
+        said = f"It stopped the second time, when both exist already: {stopped.message}"
+        work.fail(said, stopped.place)
+
+    found = aws.stored("ssm", "/lab/licence")
     work.expect(
         not work.holds(bytes(found), licence),
         "The licence lies in Parameter Store in plaintext. Which type is encrypted?",
     )
     work.expect(
         found.key_arn == key_arn,
-        "The licence is encrypted with another key, the AWS managed one. Say KeyId.",
+        f"The licence lies under {_which(found.key_arn)}. KeyId says which.",
+    )
+    (about,) = ssm.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Values": ["/lab/licence"]}]
+    )["Parameters"]
+    work.expect(
+        about["Tier"] != "Advanced",
+        "The licence should cost nothing to keep. It is in the advanced tier, which is paid for.",
     )
     shown = ssm.get_parameter(Name="/lab/licence", WithDecryption=True)["Parameter"]["Value"]
     work.expect(shown == licence, "The parameter is not the licence that was last put away.")
 
-    try:
-        found = aws.stored("secretsmanager", "lab/password")
-    except KeyError:
-        work.fail(
-            "There is no secret lab/password in Secrets Manager. It is the store that changes "
-            "secrets on a schedule."
-        )
+    found = aws.stored("secretsmanager", "lab/password")
     work.expect(
         found.key_arn == key_arn,
-        "The password is encrypted with another key, the AWS managed one. Say KmsKeyId.",
+        f"The password lies under {_which(found.key_arn)}. KmsKeyId says which.",
     )
     shown = secretsmanager.get_secret_value(SecretId="lab/password")
     work.expect(
         work.holds((shown.get("SecretString"), shown.get("SecretBinary")), password),
         "The secret is not the password that was last put away.",
     )
+
+
+def _found(work, service, name, otherwise):
+    try:
+        work.value("aws").stored(service, name)
+    except KeyError:
+        work.fail(otherwise)
+
+
+def _which(key_arn):
+    """A key that is not the one asked for, in words."""
+    key = boto3.client("kms").describe_key(KeyId=key_arn)["KeyMetadata"]
+    managed = key["KeyManager"] == "AWS"
+    return "the AWS managed key of the service" if managed else "another key than `key_id`"
 
 
 def _empty(ssm, secretsmanager):
@@ -597,7 +806,7 @@ _WHO = """def who_decrypted(cloudtrail, key_arn):
 
 @task(
     "who",
-    minutes=6,
+    minutes=8,
     practises="04.cloudtrail",
     asks="`who_decrypted(cloudtrail, key_arn)`: a set of user names",
     hints=[
@@ -619,6 +828,13 @@ _WHO = """def who_decrypted(cloudtrail, key_arn):
                 "[cloudtrail.lookup_events(LookupAttributes=asked)]",
             ),
             says="is missing, whose call lies further back",
+        ),
+        Wrong(
+            _WHO.replace(
+                'cloudtrail.get_paginator("lookup_events").paginate(LookupAttributes=asked)',
+                "[cloudtrail.lookup_events(LookupAttributes=asked, MaxResults=1000)]",
+            ),
+            says="Member must have value less than or equal to 50",
         ),
         Wrong(
             _WHO.replace('"ResourceName"', '"EventName"').replace(": key_arn}", ': "Decrypt"}'),

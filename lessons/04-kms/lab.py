@@ -16,7 +16,7 @@
 # The clinic works with a laboratory. A small program, `lab-gateway`, fetches the results every hour and signs in with a
 # *token*. You give the token a place.
 #
-# Seven tasks, about 25 minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Seven tasks, about 30 minutes. Replace each `...` with your code, run the cell, then run the check below it.
 # `lab.hint("seal")` gives a hint, and after an attempt `lab.solution("seal")` shows one solution. Any correct way passes.
 #
 # You can run any cell again at any time.
@@ -41,7 +41,10 @@ lab.begin("04-kms")
 kms = boto3.client("kms")
 gateway = aws.session("lab-gateway")
 key = kms.create_key(Description="Secrets of the lab gateway")["KeyMetadata"]
-kms.create_alias(AliasName="alias/lab-gateway", TargetKeyId=key["KeyId"])
+try:
+    kms.create_alias(AliasName="alias/lab-gateway", TargetKeyId=key["KeyId"])
+except kms.exceptions.AlreadyExistsException:
+    kms.update_alias(AliasName="alias/lab-gateway", TargetKeyId=key["KeyId"])
 token = "token-7b1f-of-the-laboratory"
 context = {"app": "lab-gateway"}
 
@@ -96,8 +99,8 @@ lab.check("permission")
 # ## 3 · From a terminal
 #
 # Someone on call has no Python at hand, only the AWS CLI and a file with the ciphertext (its bytes, not base64). Return the
-# command line that decrypts it, with the context `app = lab-gateway`. The answer may be printed as the CLI prints it; leave
-# out what would follow after a `|`.
+# command line that decrypts it, with the context `app = lab-gateway`, as text: the check runs it. The answer may be printed
+# as the CLI prints it; leave out what would follow after a `|`.
 
 
 # %% task="cli"

@@ -25,7 +25,7 @@
 # 5. let Parameter Store and Secrets Manager keep it,
 # 6. read in the audit trail who opened what.
 #
-# About 35 minutes, then a lab of 25.
+# About 35 minutes, then a lab of 30.
 
 # %% [markdown]
 # ## Start the simulated AWS

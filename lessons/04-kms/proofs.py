@@ -367,8 +367,8 @@ def secure_string_reader(aws, case):
 def secret_versions(aws, case):
     """A secret gets a new value; both versions are asked for."""
     secrets = boto3.client("secretsmanager")
-    secrets.create_secret(Name="app/password", SecretString="first")
-    secrets.put_secret_value(SecretId="app/password", SecretString="second")
+    secrets.create_secret(Name="app/password", SecretString="winter-1")
+    secrets.put_secret_value(SecretId="app/password", SecretString="spring-2")
 
     def value(**which):
         answer = tried(secrets.get_secret_value, SecretId="app/password", **which)
@@ -376,10 +376,10 @@ def secret_versions(aws, case):
 
     now, before = value(), value(VersionStage="AWSPREVIOUS")
     came_true = {
-        "new-then-old": (now, before) == ("second", "first"),
-        "old-until-rotated": now == "first",
-        "new-old-gone": now == "second" and before not in ("first", "second"),
-        "asks-for-version": now not in ("first", "second"),
+        "new-then-old": (now, before) == ("spring-2", "winter-1"),
+        "old-until-rotated": now == "winter-1",
+        "new-old-gone": now == "spring-2" and before not in ("winter-1", "spring-2"),
+        "asks-for-version": now not in ("winter-1", "spring-2"),
     }[case]
     return Outcome(holds=came_true, seen=f"Without a stage: {now}; AWSPREVIOUS: {before}.")
 

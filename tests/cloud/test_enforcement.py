@@ -281,6 +281,8 @@ def test_lookup_events_reads_the_trail(aws: cloud.Cloud, kms: Any, key_id: str) 
     record = json.loads(events[0]["CloudTrailEvent"])
     assert record == aws.trail.events("Encrypt")[-1]
     assert events[0]["Username"] == "learner"
+    with pytest.raises(ClientError, match=r"'maxResults' failed .* less than or equal to 50"):
+        cloudtrail.lookup_events(MaxResults=1000)
     everything = cloudtrail.lookup_events()["Events"]
     assert "PutObject" not in {event["EventName"] for event in everything}  # a data event
     asked = [{"AttributeKey": "ResourceName", "AttributeValue": key_id}]

@@ -62,11 +62,13 @@ def _of(lesson):
 
         @pytest.mark.skipif(not lesson.has_lab, reason="there is no lab")
         def test_an_untouched_lab_runs_to_its_end(self, monkeypatch):
-            """In this process: what a kernel adds is tried with the solutions, under nbval."""
+            """Each cell twice. In this process: what a kernel adds is tried with the solutions,
+            under nbval."""
             monkeypatch.setenv(record.SWITCH, "off")
             names = {"__name__": "__main__"}
             try:
-                for cell in code_cells(lesson.lab_source.read_text(encoding="utf-8")):
+                cells = code_cells(lesson.lab_source.read_text(encoding="utf-8"))
+                for cell in (each for each in cells for _ in range(2)):
                     assert run(stub(cell.source), names, f"lab.py:{cell.line}") == ""
             finally:
                 cloud.stop()
