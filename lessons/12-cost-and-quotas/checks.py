@@ -1,7 +1,9 @@
 """The tasks of lab 12: what each asks, how it is checked, and what helps."""
 
 import math
+import numbers
 import os
+from decimal import Decimal
 
 from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
@@ -19,6 +21,12 @@ def _same(said, real):
 
 def _dollars(amount):
     return f"${float(amount):,.4f}".rstrip("0").rstrip(".")
+
+
+def _number(work, amount):
+    """A number of dollars that was returned. Text is none, though Python could read it."""
+    work.expect(isinstance(amount, numbers.Real | Decimal), "Return a number of dollars.")
+    return float(amount)
 
 
 def _calls(work, name="GenerateDataKey"):
@@ -64,6 +72,10 @@ _KEYS = """def keys_per_month(keys, replicas, rotations):
             ),
             says="The replica has the rotated material as well",
         ),
+        Wrong(
+            _KEYS.replace("return ", "return str(") + ")",
+            says="Return a number of dollars",
+        ),
     ],
     also_right=[
         """def keys_per_month(keys, replicas, rotations):
@@ -82,9 +94,7 @@ def keys(work):
     keys_per_month = work.function("keys_per_month")
 
     def said(*design):
-        amount = work.call(keys_per_month, *design)
-        with work.or_say("Return a number of dollars."):
-            return float(amount)
+        return _number(work, work.call(keys_per_month, *design))
 
     work.expect(_same(said(3, 0, 0), 3), "Three plain keys, nothing else: that is $3 a month.")
     work.expect(
@@ -122,6 +132,7 @@ _REQUESTS = """def requests_per_month(requests):
         dollars += facts.price(name).value * number / facts.price(name).per
     return dollars"""
 _SYMMETRIC, _ASYMMETRIC = "kms.request.symmetric", "kms.request.asymmetric"
+_RSA = "kms.request.rsa-2048"
 
 
 @task(
@@ -166,6 +177,17 @@ _SYMMETRIC, _ASYMMETRIC = "kms.request.symmetric", "kms.request.asymmetric"
             ),
             says="The first 20,000 symmetric requests of a month are free",
         ),
+        Wrong(
+            _REQUESTS.replace(
+                'name == "kms.request.symmetric"',
+                'name in ("kms.request.symmetric", "kms.request.rsa-2048")',
+            ),
+            says="leaves RSA_2048 out as well",
+        ),
+        Wrong(
+            _REQUESTS.replace("return dollars", "return round(dollars, 2)"),
+            says="Do not round",
+        ),
     ],
     also_right=[
         """def requests_per_month(requests):
@@ -178,9 +200,7 @@ def requests(work):
     requests_per_month = work.function("requests_per_month")
 
     def said(asked):
-        amount = work.call(requests_per_month, dict(asked))
-        with work.or_say("Return a number of dollars."):
-            return float(amount)
+        return _number(work, work.call(requests_per_month, dict(asked)))
 
     much = said({_SYMMETRIC: 10_020_000})
     work.expect(
@@ -205,12 +225,22 @@ def requests(work):
         _same(little, 0) and _same(much, 30),
         f"The first 20,000 symmetric requests of a month are free: 10,020,000 of them are $30, not {_dollars(much)}.",
     )
+    rsa = said({_RSA: 10_000})
+    work.expect(
+        _same(rsa, 0.03),
+        "The free tier leaves RSA_2048 out as well, although the price is that of symmetric requests: "
+        f"ten thousand are $0.03, not {_dollars(rsa)}.",
+    )
     for asked in (
         {name: 123_456 for name in facts.prices() if name.startswith("kms.request")},
-        {_SYMMETRIC: 19_999, "kms.request.rsa-2048": 30_000},
+        {_SYMMETRIC: 19_999, _RSA: 30_000},
         {},
     ):
         real, amount = Design(requests=asked).bill().exact, said(asked)
+        work.expect(
+            _same(amount, real) or not _same(amount, round(real, 2)),
+            f"Do not round: a cent is more than three thousand requests. The bill is {_dollars(real)}.",
+        )
         work.expect(
             _same(amount, real),
             f"For {asked or 'no requests'} the bill is {_dollars(real)}, not {_dollars(amount)}.",
@@ -265,6 +295,10 @@ _BUCKET = """def encrypt_bucket(s3, bucket, key_id):
             "                  SSEKMSKeyId=key_id, BucketKeyEnabled=True)",
             says="The default of the bucket was not changed",
         ),
+        Wrong(
+            _BUCKET.replace('"KMSMasterKeyID": key_id', '"KMSMasterKeyID": "key_id"'),
+            says="Nothing can be stored with this default",
+        ),
     ],
     also_right=[
         """def encrypt_bucket(s3, bucket, key_id):
@@ -289,8 +323,9 @@ def bucket(work):
         after != before, "The default of the bucket was not changed: new objects are SSE-S3."
     )
     asked = _calls(work)
-    for number in range(10):
-        s3.put_object(Bucket=name, Key=f"{number}", Body=b"glucose 5.1")
+    with work.or_say("Nothing can be stored with this default."):
+        for number in range(10):
+            s3.put_object(Bucket=name, Key=f"{number}", Body=b"glucose 5.1")
     asked = _calls(work) - asked
     stored = aws.stored("s3", name, "9")
     found = s3.head_object(Bucket=name, Key="9")["ServerSideEncryption"]
@@ -369,6 +404,17 @@ _CACHE = """def seal_results(kms, key_id, results, at_most):
             _CACHE.replace("return sealed", "return sealed[0]"),
             says="Return a list with one envelope for each result",
         ),
+        Wrong(
+            _CACHE.replace(
+                'dict(wrapped_key=made["CiphertextBlob"], nonce=nonce, ciphertext=ciphertext)',
+                '(made["CiphertextBlob"], nonce, ciphertext)',
+            ),
+            says="Each envelope should be a dictionary",
+        ),
+        Wrong(
+            _CACHE.replace("nonce=nonce", "nonce=nonce.hex()"),
+            says="The nonce and the ciphertext should be bytes",
+        ),
     ],
     also_right=[
         """def seal_results(kms, key_id, results, at_most):
@@ -393,10 +439,12 @@ def cache(work):
         sealed = work.call(seal_results, kms, key_id, list(results), at_most)
         asked = meter.requests() - before
         work.expect(
-            isinstance(sealed, list | tuple)
-            and len(sealed) == count
-            and all(isinstance(each, dict) for each in sealed),
-            "Return a list with one envelope for each result.",
+            isinstance(sealed, list | tuple) and len(sealed) == count,
+            f"Return a list with one envelope for each result, here {count}.",
+        )
+        work.expect(
+            all(isinstance(each, dict) for each in sealed),
+            "Each envelope should be a dictionary with the three parts.",
         )
         for each in sealed:
             work.expect(
@@ -430,9 +478,13 @@ def _opened(work, kms, envelope, result):
         data_key = kms.decrypt(CiphertextBlob=envelope["wrapped_key"])["Plaintext"]
     except ClientError:
         work.fail(
-            "KMS cannot unwrap what lies in wrapped_key. It should be the CiphertextBlob, made without an "
-            "encryption context."
+            "KMS cannot unwrap what lies in wrapped_key. It should be the CiphertextBlob as KMS gave it, in "
+            "bytes, and made without an encryption context."
         )
+    work.expect(
+        isinstance(envelope["nonce"], bytes) and isinstance(envelope["ciphertext"], bytes),
+        "The nonce and the ciphertext should be bytes, as AESGCM takes and gives them.",
+    )
     try:
         opened = AESGCM(data_key).decrypt(envelope["nonce"], envelope["ciphertext"], None)
     except (InvalidTag, ValueError):
@@ -523,6 +575,23 @@ class _Busy:
             "            wait(random.random())",
             says="It did not stop after as many attempts as it was given",
         ),
+        Wrong(
+            "def patiently(call, wait, attempts):\n"
+            "    for attempt in range(attempts):\n"
+            "        if attempt:\n"
+            "            wait(random.uniform(0, 2 ** (attempt - 1)))\n"
+            "        try:\n"
+            "            return call()\n"
+            "        except ClientError as error:\n"
+            '            if error.response["Error"]["Code"] != "ThrottlingException":\n'
+            "                raise\n"
+            "    raise error",
+            says="It raised UnboundLocalError",
+        ),
+        Wrong(
+            _BACKOFF.replace("ClientError", "kms.exceptions.ThrottlingException"),
+            says="It raised AttributeError",
+        ),
     ],
     also_right=[
         """def patiently(call, wait, attempts):
@@ -548,7 +617,13 @@ def backoff(work):
 
     def refused(refusals, attempts, code="ThrottlingException"):
         busy = _Busy(refusals, code)
-        return work.refuses(patiently, busy, busy.waits.append, attempts), busy
+        error = work.refuses(patiently, busy, busy.waits.append, attempts)
+        work.expect(
+            error is None or isinstance(error, ClientError),
+            f"It raised {type(error).__name__}: {str(error)[:90]}. What reaches the caller should be the "
+            "error that call() raised.",
+        )
+        return error, busy
 
     error, busy = refused(1, 5, "AccessDeniedException")
     work.expect(
