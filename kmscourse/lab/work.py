@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import dis
 import inspect
 import linecache
 import re
@@ -19,6 +20,9 @@ from kmscourse.lab.showing import kind_of, names_of, shown
 _MISSING = object()
 
 NOTHING = "Your function returned nothing. `print` shows a value; `return` hands it back."
+NOT_REACHED = (
+    "Your function returned nothing: none of its `return` lines was reached, or one returned None."
+)
 
 
 class NotThereYet(Exception):  # noqa: N818 - it is a finding, not an error
@@ -199,7 +203,7 @@ class Work:
             self.fail(f"`{name}` still gives back `...`.")
         if returns is not None and not _is(result, returns):
             if result is None:
-                self.fail(f"`{name}` should give back {names_of(returns)}. {NOTHING}")
+                self.fail(f"`{name}` should give back {names_of(returns)}. {_nothing(function)}")
             self._last = (name, result)
             self.fail(
                 f"`{name}` should give back {names_of(returns)}, but it gives {kind_of(result)}."
@@ -213,7 +217,8 @@ class Work:
             return ""
         name, value = self._last
         if value is None:
-            return "" if name in self._silent or "nothing" in message else NOTHING
+            said = _nothing(self._names.get(name))
+            return "" if name in self._silent or "nothing" in message else said
         words, kind = shown(value), kind_of(value)
         if words in message:
             return ""
@@ -288,6 +293,22 @@ def flipped(data: bytes, at: int = -1) -> bytes:
     changed = bytearray(data)
     changed[at] ^= 1
     return bytes(changed)
+
+
+def _nothing(function: object) -> str:
+    """What to say of a function that gave None: whether it has a `return` with a value at all."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_name == "<lambda>":
+        return NOTHING
+    last = None
+    for step in dis.get_instructions(code):
+        given = step if step.opname == "RETURN_CONST" else last  # Python 3.12 and 3.13 have it
+        if step.opname.startswith("RETURN_") and given is not None:
+            constant = given.opname in ("LOAD_CONST", "RETURN_CONST") and given.argval is None
+            if step.opname in ("RETURN_VALUE", "RETURN_CONST") and not constant:
+                return NOT_REACHED
+        last = step
+    return NOTHING
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -2,15 +2,18 @@
 
 import json
 import os
+import ssl
 from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmscourse import tls
 from kmscourse.cloud.authorization import Policies, Request, decide
 from kmscourse.lab import Wrong, flipped, task
 from kmscourse.lab.work import NotThereYet
+from kmscourse.tls.keyschedule import hkdf_expand_label
 
 REQUEST = b"GET /patients/4711 HTTP/1.1\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\n\r\ndoxycycline 10 mg, twice a day"
@@ -231,26 +234,33 @@ def _may(session, bucket, operation, secure, **parameters):
     return True
 
 
-def _denied(policy, bucket, version):
-    """Whether the policy denies a request for an object, and for the bucket, over this TLS."""
+_HTTP = {"aws:SecureTransport": "false"}
+_ON_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging")
+_ON_THE_BUCKET = ("s3:ListBucket", "s3:GetBucketPolicy", "s3:DeleteBucket")
+
+
+def _let_in(policy, bucket, context, actions, account="123456789012"):
+    """The first of these actions that passes, if everybody is allowed everything; else None."""
     arn = f"arn:aws:s3:::{bucket}"
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    context = {"aws:SecureTransport": "true", "s3:TlsVersion": version}
-    return [
-        not decide(
-            Request(
-                "arn:aws:iam::123456789012:user/nurse",
-                action,
-                resource,
-                resource_account="123456789012",
-                context=context,
-            ),
-            Policies(
-                identity=[{"Version": "2012-10-17", "Statement": everything}], resource=policy
-            ),
-        ).allowed
-        for action, resource in (("s3:GetObject", f"{arn}/record"), ("s3:ListBucket", arn))
-    ]
+    written = policy.get("Statement", [])
+    written = written if isinstance(written, list) else [written]
+    to_all = {**everything, "Principal": "*", "Resource": [arn, f"{arn}/*"]}
+    for action in actions:
+        request = Request(
+            f"arn:aws:iam::{account}:user/nurse",
+            action,
+            arn if action in _ON_THE_BUCKET else f"{arn}/record",
+            resource_account="123456789012",
+            context=context,
+        )
+        policies = Policies(
+            identity=[{"Version": "2012-10-17", "Statement": everything}],
+            resource={**policy, "Statement": [*written, to_all]},
+        )
+        if decide(request, policies).allowed:
+            return action
+    return None
 
 
 _POLICY = """def only_tls(bucket):
@@ -300,6 +310,24 @@ _POLICY = """def only_tls(bucket):
         Wrong(
             _POLICY.replace('"s3:*"', '"s3:GetObject"').replace('[arn, f"{arn}/*"]', 'f"{arn}/*"'),
             says="An object can be written over plain HTTP",
+        ),
+        Wrong(
+            _POLICY.replace('"s3:*"', '["s3:GetObject", "s3:PutObject", "s3:ListBucket"]'),
+            says="s3:DeleteObject passes over plain HTTP",
+        ),
+        Wrong(
+            _POLICY.replace('"s3:*"', '["s3:*Object*", "s3:ListBucket"]'),
+            says="s3:GetBucketPolicy passes over plain HTTP",
+        ),
+        Wrong(
+            _POLICY.replace(
+                '"Principal": "*"', '"Principal": {"AWS": f"arn:aws:iam::{aws.account_id}:root"}'
+            ),
+            says="A user of another account is let in over plain HTTP",
+        ),
+        Wrong(
+            _POLICY.replace('f"arn:aws:s3:::{bucket}"', '"arn:aws:s3:::clinic-records"'),
+            says="Your policy is about another bucket",
         ),
     ],
     also_right=[
@@ -360,11 +388,18 @@ def policy(work):
         "An object can be read over plain HTTP. Conditions in one statement must all hold, and plain "
         "HTTP has no TLS version: write two statements.",
     )
+    work.expect(
+        not over_http or bucket in json.dumps(written),
+        f"Your policy is about another bucket than the one that `only_tls` was given: {bucket}.",
+    )
     work.expect(not over_http, "An object can be read over plain HTTP.")
     work.expect(
         not _may(nurse, bucket, "put_object", False, Key="new", Body=b""),
         "An object can be written over plain HTTP: deny every action of S3.",
     )
+    every = "{} passes over plain HTTP: deny every action of S3."
+    action = _let_in(written, bucket, _HTTP, _ON_OBJECTS)
+    work.expect(action is None, every.format(action))
     work.expect(
         not _may(nurse, bucket, "list_objects_v2", False),
         "The bucket can be listed over plain HTTP. Its ARN is another than that of its objects.",
@@ -373,9 +408,17 @@ def policy(work):
         not _may(aws.session("learner"), bucket, "get_object", False, Key="record"),
         "The administrator can read over plain HTTP. Deny it to everyone.",
     )
+    action = _let_in(written, bucket, _HTTP, _ON_THE_BUCKET)
+    work.expect(action is None, every.format(action))
+    work.expect(
+        _let_in(written, bucket, _HTTP, _ON_OBJECTS, account="444444444444") is None,
+        "A user of another account is let in over plain HTTP, where some other statement allows them. Deny it to "
+        "everyone.",
+    )
     for version in ("1.1", "1.2"):
+        context = {"aws:SecureTransport": "true", "s3:TlsVersion": version}
         work.expect(
-            all(_denied(written, bucket, version)),
+            _let_in(written, bucket, context, _ON_OBJECTS + _ON_THE_BUCKET) is None,
             f"TLS {version} is let in. Look at s3:TlsVersion, for the bucket and for its objects.",
         )
 
@@ -414,6 +457,13 @@ _LEAK = """def what_leaked(capture, pages):
         Wrong(
             _LEAK.replace('"host": capture.client_hello.server_name, ', ""),
             says="Return a dictionary with",
+        ),
+        Wrong(
+            "def what_leaked(capture, pages):\n"
+            "    for name, page in pages.items():\n"
+            "        if len(page) == len(capture.records[-2]) - 22:\n"
+            '            return {"host": capture.client_hello.server_name, "page": name}',
+            says="none of its `return` lines was reached",
         ),
     ],
     also_right=[
@@ -487,7 +537,16 @@ def _open(work, fragment_of, says):
             says="The first record, with number 0, does not open",
         ),
         Wrong(_OPEN.replace(" ^ number", ""), says="The record with number 0 opens, number"),
-        Wrong(_OPEN.replace("[:-1]", ""), says="There is one byte too many at the end"),
+        Wrong(
+            _OPEN.replace("[:-1]", '.strip(b"\\x17")'), says="There is one byte too many at the end"
+        ),
+        Wrong(
+            _OPEN.replace(
+                '(int.from_bytes(iv, "big") ^ number).to_bytes(12, "big")',
+                "iv[:-1] + bytes([iv[-1] ^ number % 256])",
+            ),
+            says="Record 300 does not open",
+        ),
         Wrong(
             _OPEN.replace("    return", "    try:\n        return")
             + '\n    except Exception:\n        return b""',
@@ -521,15 +580,15 @@ def open_(work):
         said = _open(
             work,
             lambda s=secret, n=number, r=raw: opener(s, n, r.header, r.fragment),
-            "The first record, with number 0, does not open: look at the key, the iv, and the header, which "
-            "is authenticated along with it."
+            "The first record, with number 0, does not open: look at the key, the iv, the number, and the "
+            "header, which is authenticated along with it."
             if number == 0
             else f"The record with number 0 opens, number {number} does not: the nonce is the iv with the number "
             "mixed in.",
         )
         work.expect(
             said != one.plaintext,
-            "There is one byte too many at the end: the record's true type. Cut it off.",
+            "There is one byte too many at the end: the record's true type, whatever it is. Cut it off.",
         )
         work.expect(said == one.content, f"Record {number} opens, but this is not what was said.")
         work.refuses(
@@ -540,6 +599,19 @@ def open_(work):
             flipped(raw.fragment),
             says="A record with a changed byte was opened without an error.",
         )
+    secret, header, text = os.urandom(48), bytes.fromhex("1703030016"), b"ward"
+    key, iv = (
+        hkdf_expand_label(secret, name, b"", size, "SHA384")
+        for name, size in (("key", 32), ("iv", 12))
+    )
+    late = (int.from_bytes(iv, "big") ^ 300).to_bytes(12, "big")
+    sealed = AESGCM(key).encrypt(late, text + b"\x17", header)
+    said = _open(
+        work,
+        lambda: opener(secret, 300, header, sealed),
+        "Record 300 does not open: a number can be larger than one byte.",
+    )
+    work.expect(said == text, "Record 300 opens, but this is not what was said.")
 
 
 _MUTUAL = """def only_staff(context, staff_ca):
@@ -551,7 +623,7 @@ _MUTUAL = """def only_staff(context, staff_ca):
     "mutual",
     practises="02.mutual-tls",
     minutes=2,
-    asks="`only_staff(context, staff_ca)`: the context, made to demand a certificate",
+    asks="`only_staff(context, staff_ca)`: change the context, so that it demands a certificate",
     hints=[
         "There are two things to say: that a certificate is needed, and whose word counts.",
         "context.verify_mode says whether one is needed; context.load_verify_locations(cadata=...) says whose word "
@@ -572,6 +644,13 @@ _MUTUAL = """def only_staff(context, staff_ca):
             _MUTUAL.replace("cadata=", ""),
             says="load_verify_locations takes the name of a file",
         ),
+        Wrong(
+            "def only_staff(context, staff_ca):\n"
+            "    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=staff_ca)\n"
+            "    made.verify_mode = ssl.CERT_REQUIRED\n"
+            "    return made",
+            says="That is another context",
+        ),
     ],
     also_right=[
         """def only_staff(context, staff_ca):
@@ -585,7 +664,7 @@ def mutual(work):
     staff, strangers = (tls.CertificateAuthority(name) for name in ("Staff CA", "Other CA"))
     server = tls.Server(ca.issue(host))
     try:
-        work.call(work.function("only_staff"), server.context, staff.pem.decode())
+        made = work.call(work.function("only_staff"), server.context, staff.pem.decode())
     except NotThereYet as stopped:
         if "OSError" in stopped.message or "FileNotFoundError" in stopped.message:
             work.fail(
@@ -593,6 +672,11 @@ def mutual(work):
                 "`cadata=`."
             )
         raise
+
+    work.expect(
+        not isinstance(made, ssl.SSLContext) or made is server.context,
+        "That is another context. The server has the one that `only_staff` was given: change that.",
+    )
 
     def served(certificate):
         client = tls.Client(host, trust=ca, certificate=certificate)

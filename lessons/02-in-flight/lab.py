@@ -72,7 +72,8 @@ found = {
 }
 
 # %% [markdown]
-# Write a function that judges one: `"good"`, `"expired"`, `"another name"`, or `"unknown issuer"` if the root did not sign it.
+# Write a function that judges one: `"good"`, `"expired"`, `"another name"`, or `"unknown issuer"` if the root did not sign it, whatever
+# else did. The check has more certificates than these five.
 # A handshake is the best judge there is: `tls.converse(client=..., server=tls.Server(certificate))` gives a conversation with
 # `.completed` and `.refusal`: None if nobody refused, else with a `.verify_code`.
 
@@ -201,7 +202,6 @@ def only_staff(context, staff_ca):
     # begin solution
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=staff_ca)
-    return context
     # end solution
 
 

@@ -95,6 +95,30 @@ def test_what_was_returned_is_shown_beside_what_was_expected() -> None:
     )
 
 
+def prints(size: int) -> None:
+    print(size)
+
+
+def falls_through(size: int) -> str | None:
+    if size > 100:
+        return "large"
+    for one in range(size):
+        if one > 50:
+            return str(one)
+    return None
+
+
+def test_who_wrote_return_and_gave_nothing_is_not_told_to_write_return() -> None:
+    work = Work({"prints": prints, "falls": falls_through})
+    assert says(work.function("prints", returns=str), 3).endswith("`return` hands it back.")
+    said = says(work.function("falls", returns=str), 3)
+    assert said.endswith("none of its `return` lines was reached, or one returned None.")
+    work.function("falls")(3)
+    with pytest.raises(NotThereYet) as caught:
+        work.fail("That is no size.")
+    assert caught.value.returned.startswith("Your function returned nothing: none of its")
+
+
 def test_what_was_returned_is_not_said_twice_nor_of_another_call() -> None:
     work = Work(
         {"it": lambda: 5, "nothing": lambda: None, "bad": lambda: 1 / 0}, silent={"nothing"}
