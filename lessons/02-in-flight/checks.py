@@ -42,7 +42,7 @@ _CHAIN = """def build_chain(host):
 @task(
     "chain",
     practises="02.certificates",
-    minutes=3,
+    minutes=4,
     asks="`build_chain(host)`: the root CA and the server's certificate, as a pair",
     hints=[
         "Who signs whom? There are three certificates, and each but the first is signed by the one before.",
@@ -131,7 +131,7 @@ _BAD = """def what_is_wrong(certificate, host, root):
 @task(
     "judge",
     practises="02.verification",
-    minutes=4,
+    minutes=5,
     asks="`what_is_wrong(certificate, host, root)`: good, expired, another name or unknown issuer",
     hints=[
         "A client that trusts the root and asks for the host: what does it say to such a server?",
@@ -274,7 +274,7 @@ _POLICY = """def only_tls(bucket):
 @task(
     "policy",
     practises="02.secure-transport",
-    minutes=4,
+    minutes=5,
     asks="`only_tls(bucket)`: a bucket policy, as a dictionary",
     hints=[
         "What wins when one policy allows and another denies? And do the two conditions have to hold together?",
@@ -432,7 +432,7 @@ _LEAK = """def what_leaked(capture, pages):
 @task(
     "leak",
     practises="02.what-stays-visible",
-    minutes=3,
+    minutes=4,
     asks="`what_leaked(capture, pages)`: a dictionary with `host` and `page`",
     hints=[
         "What did the client have to say before there was any key? And what does a lock not hide about a box?",
@@ -622,7 +622,7 @@ _MUTUAL = """def only_staff(context, staff_ca):
 @task(
     "mutual",
     practises="02.mutual-tls",
-    minutes=2,
+    minutes=3,
     asks="`only_staff(context, staff_ca)`: change the context, so that it demands a certificate",
     hints=[
         "There are two things to say: that a certificate is needed, and whose word counts.",

@@ -24,7 +24,7 @@
 # 4. have the server ask the doctor for a certificate, too,
 # 5. do the same with AWS: S3 buckets that refuse plain HTTP, and certificates from ACM.
 #
-# About 40 minutes, then a lab of 20.
+# About 40 minutes, then a lab of 25.
 
 # %% [markdown]
 # ## Two ends and a pipe

@@ -161,7 +161,7 @@ _WHICH = """def document_to_change(message):
 @task(
     "which",
     practises="08.which-document",
-    minutes=4,
+    minutes=5,
     asks='`document_to_change(message)`: "SCP", "key policy", "IAM policy" or "permissions boundary"',
     hints=[
         "Which words of the message name the kind of policy that said no?",
@@ -244,7 +244,7 @@ _LET = """def let_decrypt(iam, key_arn):
 @task(
     "let",
     practises=["08.default-policy", "08.root-lets-iam-decide"],
-    minutes=3,
+    minutes=5,
     asks="`let_decrypt(iam, key_arn)`: the user pharmacist may decrypt with this key alone",
     hints=[
         "The default key policy leaves it to IAM. So in which document does the Allow belong?",
@@ -375,7 +375,7 @@ _LEND = """def lend(kms, key_id, grantee, patient):
 @task(
     "lend",
     practises="08.grants",
-    minutes=3,
+    minutes=4,
     asks="`lend(kms, key_id, grantee, patient)`: the id of a grant",
     hints=[
         "What gives one principal some operations on one key, without a change of any policy?",
@@ -488,7 +488,7 @@ _SHARE = """def share(kms, key_arn, insurer_iam):
 @task(
     "share",
     practises="08.cross-account",
-    minutes=5,
+    minutes=7,
     asks="`share(kms, key_arn, insurer_iam)`: the insurer's claims-app may encrypt",
     hints=[
         "Across accounts both sides must allow. Which document is on which side?",
@@ -610,7 +610,7 @@ _S3 = """def only_through_s3(account_id):
 @task(
     "only_s3",
     practises="08.conditions",
-    minutes=3,
+    minutes=4,
     asks="`only_through_s3(account_id)`: a statement of a key policy, as a dictionary",
     hints=[
         "Which condition key says that a service passed the call on?",
@@ -731,7 +731,7 @@ _DEPUTY = """def for_our_trails(account_id):
 @task(
     "deputy",
     practises="08.confused-deputy",
-    minutes=2,
+    minutes=3,
     asks="`for_our_trails(account_id)`: a statement of a key policy, as a dictionary",
     hints=[
         "CloudTrail comes for everyone who has a trail. How does the key learn for whom it comes this time?",
@@ -1036,7 +1036,7 @@ def _without(*starts):
         "08.organization-policies",
         "08.boundaries",
     ],
-    minutes=10,
+    minutes=12,
     asks="`repair(documents, key, pharmacy, insurer)`: the six documents, repaired",
     hints=[
         "Return the documents unchanged and run the check. Which document does the sentence name?",

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 08 · Key policies
 #
-# Seven tasks, about 30 minutes. The clinic opens a pharmacy, and everybody needs something from its keys. Replace each
+# Seven tasks, about 40 minutes. The clinic opens a pharmacy, and everybody needs something from its keys. Replace each
 # `...` with your code, run the cell, then run the check below it. A check says what is still missing;
 # `lab.hint("let")` gives a hint, and after an attempt `lab.solution("let")` shows one solution. Any correct way passes.
 #

@@ -24,7 +24,7 @@
 # 4. open the key to another account, from both sides,
 # 5. say, for any refusal, which document to change and why.
 #
-# About 45 minutes, then a lab of 30. It is the hardest lesson. Take a break after part 6.
+# About 45 minutes, then a lab of 40. It is the hardest lesson. Take a break after part 6.
 
 # %% [markdown]
 # ## Start the simulated AWS
