@@ -154,7 +154,7 @@ def begin(lesson: str) -> Panel:
         found = course.lesson(lesson)
         if not found.has_lab or not found.checks.is_file():
             return Notice(f"{found.name} has no lab: its notebook is all there is.")
-        session = Session(found, names)
+        session = Session(found, names, before=_session)
         _session = session
         return session.begin()
     except course.CourseError as error:

@@ -44,12 +44,28 @@ _LOUDEST = 2000
 """Characters that code may print while it is checked."""
 
 
+_EMPTY = (
+    "With the first cell a new simulated AWS has begun, and it is empty: run the cells below it "
+    "again, too."
+)
+
+
 class Session:
     """One lab in one notebook."""
 
-    def __init__(self, lesson: Lesson, names: dict[str, Any]) -> None:
+    def __init__(
+        self, lesson: Lesson, names: dict[str, Any], before: Session | None = None
+    ) -> None:
+        """`before` is the lab that was under way in this notebook, if there was one."""
         self.lesson = lesson
         self.names = names
+        self._aws = names.get("aws")
+        self._anew = (
+            before is not None
+            and before.lesson.name == lesson.name
+            and before._aws is not None
+            and before._aws is not self._aws
+        )
         self.tasks = {task.name: task for task in load(lesson.checks)}
         self._solutions: dict[str, str] = {}
         self._stubs: dict[str, Stub] = {}
@@ -70,7 +86,7 @@ class Session:
             Row(t.name, t.title, t.asks, t.minutes, progress.task(self.lesson.name, t.name).done)
             for t in self.tasks.values()
         ]
-        notes = [progress.note] * bool(progress.note)
+        notes = [progress.note] * bool(progress.note) + [_EMPTY] * self._anew
         return Beginning(self.lesson.title, rows, notes, minutes=self.lesson.minutes.lab)
 
     def check(self, name: object = None) -> Panel:
@@ -218,7 +234,7 @@ class Session:
             return (
                 State.UNKNOWN,
                 f"The check met something it did not foresee: {told(raised)}. Your answer may be "
-                "unusual, or the check may be wrong.",
+                "unusual, or the check may be wrong." + f" {_EMPTY}" * self._anew,
                 "",
                 "",
             )

@@ -20,6 +20,23 @@ def _client(name):
     return boto3.client(name)
 
 
+def _key(work):
+    """The clinic's key, if it is there and can be used: the checks need it, too."""
+    key = work.value("key", str)
+    try:
+        state = _client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+    except ClientError:
+        work.fail(
+            "The key in `key` is not in this AWS. If you ran the first cell again, a new AWS has begun: "
+            "run the cell that makes the key again, too."
+        )
+    work.expect(
+        state == "Enabled",
+        f"The clinic's key is {state}. Run the cell that makes a key again.",
+    )
+    return key
+
+
 def _server(ec2):
     made = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1)
     return made["Instances"][0]["InstanceId"]
@@ -105,7 +122,7 @@ _VOLUME = """def encrypted_volume(ec2, volume_id, key):
     ],
 )
 def volume(work):
-    aws, key, secret = work.value("aws"), work.value("key"), _secret()
+    aws, key, secret = work.value("aws"), _key(work), _secret()
     ec2 = _client("ec2")
     ec2.disable_ebs_encryption_by_default()  # an earlier attempt may have switched it on
     ec2.reset_ebs_default_kms_key_id()
@@ -205,7 +222,7 @@ _BUCKET = """def protect_bucket(s3, bucket, key):
     ],
 )
 def bucket(work):
-    aws, key, secret = work.value("aws"), work.value("key"), _secret()
+    aws, key, secret = work.value("aws"), _key(work), _secret()
     s3, name = _client("s3"), f"x-rays-{os.urandom(6).hex()}"
     s3.create_bucket(Bucket=name)
     work.call(work.function("protect_bucket"), work.value("s3"), name, key)
@@ -317,7 +334,7 @@ def _may(call, **parameters):
     ],
 )
 def reader(work):
-    aws, secret, key = work.value("aws"), _secret(), work.value("key")
+    aws, secret, key = work.value("aws"), _secret(), _key(work)
     s3, other_key = _client("s3"), _client("kms").create_key()["KeyMetadata"]["Arn"]
     mine, others = (f"x-rays-{os.urandom(6).hex()}" for _ in range(2))
     for name, under in ((mine, key), (others, key), (mine, other_key)):
@@ -484,7 +501,7 @@ def _cleared_away(rds):
 
 
 def _database(work):
-    aws, key, secret = work.value("aws"), work.value("key"), _secret().decode()
+    aws, key, secret = work.value("aws"), _key(work), _secret().decode()
     rds, old = _client("rds"), f"dentist-{os.urandom(6).hex()}"
     rds.create_db_instance(
         DBInstanceIdentifier=old,
@@ -576,7 +593,7 @@ _DRIVE = """def data_key_of(kms, disk):
 def drive(work):
     aws, secret = work.value("aws"), _secret()
     kms = work.value("kms")
-    stolen = _written_volume(aws, secret, Encrypted=True, KmsKeyId=work.value("key"))
+    stolen = _written_volume(aws, secret, Encrypted=True, KmsKeyId=_key(work))
     disk = aws.stored("ebs", stolen)
     key = work.call(work.function("data_key_of", returns=bytes), kms, disk)
     work.expect(

@@ -98,6 +98,26 @@ def test_after_a_restart_any_task_may_be_taken_up(
     assert notebook.run(solved(close) + '\n\nlab.check("close")').state == DONE
 
 
+def test_a_second_beginning_tells_of_a_new_aws_and_only_then(notebook: Any, home: Path) -> None:
+    setup = cells(home)[0]
+    notebook.run("aws = object()")
+    assert "it is empty" not in notebook.run(setup).text
+    assert "it is empty" not in notebook.run(setup).text, "the same AWS goes on"
+    notebook.run("aws = object()")
+    assert "it is empty: run the cells below it again" in notebook.run(setup).text
+    checks = home / "lessons" / "01-boxes" / "checks.py"
+    checks.write_text(
+        checks.read_text(encoding="utf-8").replace("def close(work", "def close(_", 1),
+        encoding="utf-8",
+    )
+    notebook.run("aws = object()")
+    notebook.run(setup)
+    notebook.run("def close(key, message):\n    return message")
+    report = notebook.run('lab.check("close")')
+    assert "did not foresee" in report.text
+    assert "it is empty" in report.text
+
+
 def test_only_a_change_of_what_the_code_does_is_an_attempt(notebook: Any, home: Path) -> None:
     notebook.run(cells(home, "03-doubles")[0])
     for same in (
