@@ -174,6 +174,12 @@ _BAD = """def what_is_wrong(certificate, host, root):
             '    return {10: "expired"}.get(talk.refusal.verify_code, "unknown issuer")',
             says="A certificate for another name is called",
         ),
+        Wrong(
+            _BAD.replace(
+                '.get(talk.refusal.verify_code, "unknown issuer")', "[talk.refusal.verify_code]"
+            ).replace('"another name"}', '"another name", 20: "unknown issuer"}'),
+            says="has a verify code that your function does not know",
+        ),
     ],
     also_right=[
         """def what_is_wrong(certificate, host, root):
@@ -219,7 +225,15 @@ def judge(work):
         ),
     ]
     for what, certificate, verdict, more in cases:
-        said = said_of(certificate, host, root)
+        try:
+            said = said_of(certificate, host, root)
+        except NotThereYet as stopped:
+            if "KeyError" in stopped.message:
+                work.fail(
+                    f"{what} has a verify code that your function does not know: there are more of them than "
+                    "the five show. What is left when neither the date nor the name is wrong?"
+                )
+            raise
         work.expect(said == verdict, f"{what} is called {work.shown(said)}{more}")
 
 
@@ -641,6 +655,10 @@ _MUTUAL = """def only_staff(context, staff_ca):
             says="A member of the staff is refused",
         ),
         Wrong(
+            _MUTUAL.replace("cadata=staff_ca", "cadata=staff_ca.encode()"),
+            says="bytes would have to be DER",
+        ),
+        Wrong(
             _MUTUAL.replace("cadata=", ""),
             says="load_verify_locations takes the name of a file",
         ),
@@ -671,6 +689,8 @@ def mutual(work):
                 "load_verify_locations takes the name of a file unless told otherwise. Text goes in as "
                 "`cadata=`."
             )
+        if "cadata does not contain a certificate" in stopped.message:
+            work.fail("`cadata` takes PEM as text; bytes would have to be DER. `staff_ca` is text.")
         raise
 
     work.expect(

@@ -593,6 +593,7 @@ dns = boto3.client("route53")
 zone = dns.create_hosted_zone(Name="clinic.example", CallerReference=str(aws.clock.now()))
 value = [{"Value": proof["Value"]}]
 shown = {"Name": proof["Name"], "Type": "CNAME", "TTL": 300, "ResourceRecords": value}
+# On AWS the answer is PENDING at first, and ACM sees the record some minutes later.
 dns.change_resource_record_sets(
     HostedZoneId=zone["HostedZone"]["Id"],
     ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": shown}]},
