@@ -44,6 +44,7 @@ class Principal:
         issuer: for a federated user, the user who vouches for the session.
         temporary: whether the credentials are a session's.
         mfa_at: when the session's maker gave an MFA code; None if none was given.
+        issued_at: when the session's credentials were given out.
         context: condition keys that an identity provider's token brings.
     """
 
@@ -57,6 +58,7 @@ class Principal:
     issuer: Principal | None = None
     temporary: bool = False
     mfa_at: datetime | None = None
+    issued_at: datetime | None = None
     context: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -108,6 +110,7 @@ class Identity:
         self._issued: dict[str, Principal] = {}
         self._names: dict[tuple[str, str], Credentials] = {}
         self._mfa: dict[str, datetime] = {}
+        self._issued_at: dict[str, datetime] = {}
 
     def learner(self, account: str) -> Credentials:
         """The account's administrator, whom a beginner is without knowing it."""
@@ -136,19 +139,25 @@ class Identity:
         self._names[account, name] = credentials
         return credentials
 
-    def issue(self, principal: Principal, *, mfa_at: datetime | None = None) -> Credentials:
+    def issue(
+        self, principal: Principal, *, at: datetime, mfa_at: datetime | None = None
+    ) -> Credentials:
         """Credentials for a session."""
         credentials = Credentials(
             access_key="ASIA" + self._random.letters(16),
             secret_key=self._random.hex(40),
             session_token=self._random.hex(64),
         )
-        self._issued[credentials.access_key] = replace(principal, temporary=True, mfa_at=mfa_at)
+        self._issued[credentials.access_key] = replace(
+            principal, temporary=True, mfa_at=mfa_at, issued_at=at
+        )
         return credentials
 
-    def note_mfa(self, access_key: str, time: datetime) -> None:
-        """Note that a session of STS was made with an MFA code."""
-        self._mfa[access_key] = time
+    def note_session(self, access_key: str, time: datetime, *, mfa: bool) -> None:
+        """Note when STS gave out the credentials of a session, and whether for an MFA code."""
+        self._issued_at[access_key] = time
+        if mfa:
+            self._mfa[access_key] = time
 
     def caller(self, call: Call) -> Principal:
         """Whoever signed a call.
@@ -167,7 +176,10 @@ class Identity:
         if principal is None:
             raise _unknown(call.service)
         if principal.kind == "AssumedRole":
-            return replace(principal, temporary=True, mfa_at=self._mfa.get(call.access_key))
+            # A session of user_or_role is as old as its first call.
+            since = self._issued_at.setdefault(call.access_key, call.time)
+            mfa_at = self._mfa.get(call.access_key)
+            return replace(principal, temporary=True, mfa_at=mfa_at, issued_at=since)
         return principal
 
     @staticmethod

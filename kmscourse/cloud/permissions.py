@@ -232,6 +232,9 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
             context["aws:MultiFactorAuthAge"] = str(
                 int((call.time - caller.mfa_at).total_seconds())
             )
+    if caller.issued_at is not None:
+        # Source: IAM User Guide, "Revoke IAM role temporary security credentials".
+        context["aws:TokenIssueTime"] = caller.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     if caller.kind == "IAMUser":
         context["aws:username"] = caller.name
     if call.via:

@@ -41,13 +41,13 @@ def perform(
         return _session_token(call, identity)
     if call.operation == "GetFederationToken":
         return _federation_token(call, identity)
-    if call.operation == "AssumeRole" and "SerialNumber" in call.parameters:
+    mfa = call.operation == "AssumeRole" and "SerialNumber" in call.parameters
+    if mfa:
         _check_code(call)
-        answer = _answer(call, ask_moto)
-        if isinstance(answer, dict):
-            identity.note_mfa(answer["Credentials"]["AccessKeyId"], call.time)
-        return answer
-    return _answer(call, ask_moto)
+    answer = _answer(call, ask_moto)
+    if isinstance(answer, dict) and "Credentials" in answer:
+        identity.note_session(answer["Credentials"]["AccessKeyId"], call.time, mfa=mfa)
+    return answer
 
 
 def _answer(call: Call, ask_moto: Callable[[], Response]) -> dict[str, Any] | Response:
@@ -112,7 +112,7 @@ def _with_long_term_key(call: Call) -> Principal:
 
 def _issue(call: Call, identity: Identity, principal: Principal, *, mfa: bool) -> dict[str, Any]:
     seconds = int(call.parameters.get("DurationSeconds", 43_200))
-    credentials = identity.issue(principal, mfa_at=call.time if mfa else None)
+    credentials = identity.issue(principal, at=call.time, mfa_at=call.time if mfa else None)
     return {
         "AccessKeyId": credentials.access_key,
         "SecretAccessKey": credentials.secret_key,

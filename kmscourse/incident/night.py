@@ -320,7 +320,7 @@ class Night:
             One decision for each step: taking on the role, for a session; fetching the object;
             using the KMS key.
         """
-        chain = []
+        chain: list[Decision] = []
         key = key.removeprefix(house.arn_of(""))
         known = self._in_the_trail(who)
         about = {"aws:userid": known["principalId"]} if known else {}
@@ -335,7 +335,8 @@ class Night:
         ours = who.split(":")[4] == self.aws.account_id
         session = ours and ":assumed-role/" in who
         if session:
-            chain += self._taking_on(who)
+            chain, issued = self._taking_on(who)
+            about |= issued
             identity = self._policies("role", ROLE)
         elif ours:
             identity = self._policies("user", who.rpartition("/")[2])
@@ -365,8 +366,8 @@ class Night:
                 return identity
         return None
 
-    def _taking_on(self, who: str) -> list[Decision]:
-        """The decision by which somebody took on the role, for the session that it made."""
+    def _taking_on(self, who: str) -> tuple[list[Decision], dict[str, str]]:
+        """The decision by which somebody took on the role, and since when the session is there."""
         for record in self.aws.trail.events("AssumeRole"):
             named = record["requestParameters"]["roleSessionName"]
             if named == who.rpartition("/")[2] and "errorCode" not in record:
@@ -374,8 +375,9 @@ class Night:
                 role = self._clinic.iam.get_role(RoleName=ROLE)["Role"]
                 trust = json.dumps(role["AssumeRolePolicyDocument"])
                 request = Request(taker, "sts:AssumeRole", role["Arn"])
-                return [decide(request, Policies(identity=[_ANYTHING], resource=trust))]
-        return []
+                decision = decide(request, Policies(identity=[_ANYTHING], resource=trust))
+                return [decision], {"aws:TokenIssueTime": record["eventTime"]}
+        return [], {}
 
     def _policies(self, kind: str, name: str) -> list[Any]:
         """The policies of a user or role, under their names: inline, then attached."""

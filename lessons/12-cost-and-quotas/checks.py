@@ -620,7 +620,7 @@ def backoff(work):
         error = work.refuses(patiently, busy, busy.waits.append, attempts)
         work.expect(
             error is None or isinstance(error, ClientError),
-            f"It raised {type(error).__name__}: {str(error)[:90]}. What reaches the caller should be the "
+            f"It raised {type(error).__name__}: {str(error)[:140]}. What reaches the caller should be the "
             "error that call() raised.",
         )
         return error, busy

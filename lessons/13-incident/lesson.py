@@ -238,7 +238,7 @@ night.door_is_open(), night.locked_out()
 # | a statement of the key policy | `put_key_policy` | it counts at once for everybody whom it names |
 # | a grant | `revoke_grant` | it stands in no policy: `list_grants` shows it |
 # | a statement of an IAM policy, let through by the account's statement in the key policy | `put_user_policy`, without it | the key policy itself is right |
-# | a role's trust policy | `update_assume_role_policy` | sessions that exist go on until they end |
+# | a role's trust policy | `update_assume_role_policy` | sessions that exist go on until they end, or until a Deny on `aws:TokenIssueTime` revokes them |
 # | a bucket policy | `put_bucket_policy` | the key may be open to that account for another purpose |
 
 # %% [markdown]

@@ -282,3 +282,35 @@ def test_a_saml_provider_vouches_where_the_role_trusts_it(aws: cloud.Cloud, key_
         ),
     )
     refused(aws, lambda: sts.assume_role_with_saml(**asked))
+
+
+# Revoking
+
+
+def test_a_deny_on_the_time_of_issue_ends_the_sessions_from_before_and_no_later_ones(
+    aws: cloud.Cloud, key_id: str
+) -> None:
+    iam = boto3.client("iam")
+    trust = allow("sts:AssumeRole") | {"Principal": {"AWS": f"arn:aws:iam::{aws.account_id}:root"}}
+    del trust["Resource"]
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=document(trust))["Role"]
+    may = document(allow("kms:DescribeKey"))
+    iam.put_role_policy(RoleName="reader", PolicyName="may", PolicyDocument=may)
+
+    def taken_on() -> Any:
+        sts = boto3.client("sts")
+        given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="one")["Credentials"]
+        return session_of(given).client("kms")
+
+    before = taken_on()
+    before.describe_key(KeyId=key_id)
+    aws.clock.advance(seconds=60)
+    now = aws.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    deny["Condition"] = {"DateLessThan": {"aws:TokenIssueTime": now}}
+    iam.put_role_policy(RoleName="reader", PolicyName="revoke", PolicyDocument=document(deny))
+    aws.clock.advance(seconds=60)
+    after = taken_on()
+    after.describe_key(KeyId=key_id)
+    assert error_of(lambda: before.describe_key(KeyId=key_id)) == "AccessDeniedException"
+    boto3.client("kms").describe_key(KeyId=key_id)

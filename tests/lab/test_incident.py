@@ -230,6 +230,21 @@ def test_a_deny_may_know_the_caller_by_any_condition_that_aws_has(
     assert report.state is State.DONE, report.message
 
 
+def test_the_sessions_of_a_role_can_be_revoked_and_the_auditor_begins_a_new_one() -> None:
+    session = played("thunder")
+    answer = (
+        "def contain(who):\n"
+        "    now = aws.clock.now().strftime('%Y-%m-%dT%H:%M:%SZ')\n"
+        "    deny = {'Effect': 'Deny', 'Action': '*', 'Resource': '*',\n"
+        "            'Condition': {'DateLessThan': {'aws:TokenIssueTime': now}}}\n"
+        "    iam.put_role_policy(RoleName='records-auditor', PolicyName='AWSRevokeOlderSessions',\n"
+        "        PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': deny}))"
+    )
+    assert run(answer, session.names, "answer") == ""
+    report = session.judge(session.tasks["contain"])
+    assert report.state is State.DONE, report.message
+
+
 def test_a_replay_knows_policies_that_are_attached_and_says_what_a_caller_is() -> None:
     night = incident.begin("storm")
     who = night.truth.callers[0]
