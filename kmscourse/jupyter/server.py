@@ -20,6 +20,7 @@ from kmscourse.jupyter.surroundings import (
     command,
     disk_full,
     environment,
+    lay_style,
     log_file,
     need_room,
     state_folder,
@@ -85,6 +86,7 @@ def serving(
     Raises JupyterError where it does not come up.
     """
     need_room(home)
+    lay_style(home)
     port = free_port() if port is None else port
     token = secrets.token_urlsafe(32)
     # The token travels in the environment: everyone on the machine can read command lines.

@@ -98,6 +98,13 @@ def need_room(home: Path) -> None:
         raise JupyterError(disk_full(home))
 
 
+def lay_style(home: Path) -> None:
+    """Put our style sheet where JupyterLab looks for one: among the settings of its user."""
+    folder = state_folder(home) / "config" / "custom"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_CONFIG / "custom" / "custom.css", folder / "custom.css")
+
+
 def disk_full(home: Path) -> str:
     free = shutil.disk_usage(home).free // 1_000_000
     return (

@@ -15,7 +15,7 @@ def _clients(work):
 
 @task(
     "key",
-    minutes=1,
+    minutes=2,
     asks="`key_id`: the key id of a new KMS key with the description `clinic`",
     hints=[
         "Which operation creates a KMS key? Its name is what you want to do.",
@@ -201,7 +201,7 @@ def refusal(work):
 
 @task(
     "time",
-    minutes=1,
+    minutes=2,
     asks="`delete_key(kms, clock, key_id)`: schedules the deletion and lets the time pass",
     hints=[
         "Can a KMS key be deleted at once? What does AWS make you do first?",

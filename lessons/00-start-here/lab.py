@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 00 · Start here
 #
-# Five small tasks, eight minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Five small tasks, ten minutes. Replace each `...` with your code, run the cell, then run the check below it.
 #
 # Try this first: run the check of task 1 *before* you change anything. Then ask `lab.hint("key")`.
 

@@ -130,7 +130,7 @@ views.Envelope(envelope)
 # | `course progress` | you see what is done |
 #
 # In the lab, `lab.check("key")` looks at a task, `lab.hint("key")` helps, and after an attempt `lab.solution("key")` shows
-# one solution. The lab of this lesson takes eight minutes. Do it now.
+# one solution. The lab of this lesson takes ten minutes. Do it now.
 
 # %% [markdown]
 # ## What is simulated, and what is not

@@ -113,7 +113,7 @@ def _policy(*statements):
 @task(
     "policy",
     practises="05.client-or-server",
-    minutes=4,
+    minutes=5,
     asks="`records_key_policy(account_id)`: a key policy, as a dictionary",
     hints=[
         "Who has to be able to change the policy later, and who has to be able to use the key?",
@@ -491,7 +491,7 @@ def move(work):
 @task(
     "two",
     practises=["05.encryption-sdk", "05.several-wrapping-keys"],
-    minutes=2,
+    minutes=3,
     asks="`seal_for_either(record, first, second, context)`: one message that either keyring opens",
     hints=[
         "What is the keyring called that holds several keyrings?",
@@ -562,7 +562,7 @@ _MANY = """def seal_many(records, key_id, botocore_session, context):
 @task(
     "many",
     practises="05.data-key-caching",
-    minutes=3,
+    minutes=6,
     asks="`seal_many(records, key_id, botocore_session, context)`: a list of messages, with few calls to KMS",
     hints=[
         "Must every message have a data key of its own?",

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 05 · Envelopes
 #
-# Six tasks, about 20 minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Six tasks, about 25 minutes. Replace each `...` with your code, run the cell, then run the check below it.
 # A check says what is still missing; `lab.hint("seal")` gives a hint, and after an attempt
 # `lab.solution("seal")` shows one solution. Any correct way passes.
 #

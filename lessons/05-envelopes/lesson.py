@@ -24,7 +24,7 @@
 # 4. change one byte at a time and see which check notices,
 # 5. seal for two keys, and seal a hundred records with a single call to KMS.
 #
-# About 35 minutes, then a lab of 20.
+# About 35 minutes, then a lab of 25.
 
 # %% [markdown]
 # ## Start the simulated AWS

@@ -200,6 +200,15 @@ def test_there_is_no_news_and_nothing_to_install(served: Open) -> None:
     assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
 
 
+def test_a_sentence_is_broken_between_its_words(served: Open) -> None:
+    status, page = served.get("/lab")
+    assert status == 200
+    assert "custom/custom.css" in page
+    status, style = served.get("/custom/custom.css")
+    assert status == 200
+    assert "word-break: normal" in style
+
+
 def test_published_notebooks_are_read_only_and_a_learner_s_are_not(served: Open) -> None:
     published = "/api/contents/notebooks/00-start-here.ipynb"
     before = (served.home / "notebooks/00-start-here.ipynb").read_bytes()
