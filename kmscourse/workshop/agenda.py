@@ -115,6 +115,8 @@ def page(home: Path, lessons: Sequence[Lesson]) -> str:
         "",
         _BEFORE.strip(),
         "",
+        _LONGER.strip(),
+        "",
         "## Agendas",
         "",
         _MINUTES.strip(),
@@ -213,6 +215,28 @@ offline; all have the same ids and the same bill.
 | Someone edits a lesson | Lessons are read-only | *File, Save Notebook As*, into `my-work/` |
 | Results differ from yours | A policy was changed | *Kernel, Restart and Run up to Selected Cell* |
 | "Is this what AWS does?" | A fair question | Look it up in [fidelity](fidelity.md) together |
+"""
+
+_LONGER = """
+## What takes longer than it looks
+
+*Half a day*, and *Two hours* with it, has been walked with a clock: every cell run in JupyterLab,
+every lab typed, with a wrong answer or two for each task, every question of `teaching.md` put. Code
+was given the time of 40 words a minute to type and three seconds a line to read, prose that of 180
+words a minute. It was a walk, not a room: hands, questions and the last table have the
+minutes below, which thirty people may not keep. Your clock is better than ours.
+
+| What | Minutes | So |
+|---|---|---|
+| A prediction with hands up | 1 | Lesson 08 has 17 of them. In writing it is 2: do that once |
+| A question to the room | 1½ | Two a part are many |
+| From a notebook to its lab, or back | 1 | Have them close the tab that they leave |
+| A view that everyone changes something in | 2 | Show it once on the projector first |
+| The last table of a lab | 2 to 3 | Go on; the check waits until the evening |
+| The three roles of lesson 13 | 4 | Explain them before anybody opens the lab |
+| The last task of lab 08 | 15 | Leave it for the evening |
+| The room's page, from asking to looking | 3 | Five, the first time |
+| The machine | 6 in all | A notebook opens in ten seconds, and its first cell takes ten |
 """
 
 _MINUTES = """
