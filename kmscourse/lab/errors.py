@@ -40,6 +40,15 @@ _HELP = {
     ),
 }
 
+_HELP_WITH_TYPES = {
+    "list indices must be": "This is a list: `[0]` gives its first entry.",
+    "string indices must be": "This is text: if it is JSON, `json.loads(...)` makes entries of it.",
+    "<class 'dict'>\" instance to a buffer": (
+        "Bytes are wanted: of an answer, take the entry that holds them."
+    ),
+}
+"""What helps with a TypeError, by what it says."""
+
 
 def told(raised: BaseException) -> str:
     """An error in one line: its type and what it says, without the stop at the end."""
@@ -75,8 +84,10 @@ def told_with_help(raised: BaseException) -> str:
 
 def _help(raised: BaseException) -> str | None:
     """The usual reasons of an error; an operation may have its own for a code."""
-    if isinstance(raised, TypeError) and "list indices must be" in str(raised):
-        return "This is a list: `[0]` gives its first entry."
+    if type(raised) is TypeError:
+        for words, help_ in _HELP_WITH_TYPES.items():
+            if words in str(raised):
+                return help_
     its_own = f"{code(raised)} from {getattr(raised, 'operation_name', None)}"
     return _HELP.get(its_own) or _HELP.get(code(raised))
 

@@ -12,6 +12,7 @@ import pytest
 from aws_encryption_sdk.exceptions import GenerateKeyError
 from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -171,6 +172,11 @@ def test_errors_without_words_get_some() -> None:
     assert "`.get(...)`, which then gives None" in without_entry
     no_name = stopped(TypeError("list indices must be integers or slices, not str"))
     assert no_name.endswith("not str. This is a list: `[0]` gives its first entry.")
+    unread = stopped(TypeError("string indices must be integers, not 'str'"))
+    assert unread.endswith("This is text: if it is JSON, `json.loads(...)` makes entries of it.")
+    with pytest.raises(TypeError) as whole_answer:
+        AESGCM({"Plaintext": bytes(32)})  # type: ignore[arg-type]
+    assert stopped(whole_answer.value).endswith("take the entry that holds them.")
     long = stopped(ValueError(f"value: {'x' * 500}, valid types: list"))
     assert "value: xxx" in long
     assert long.endswith("xxx, valid types: list.")
