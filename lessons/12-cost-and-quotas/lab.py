@@ -31,12 +31,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kmscourse import cloud, facts, lab
 
 aws = cloud.start(seed="12-cost-and-quotas-lab")
-lab.begin("12-cost-and-quotas")
-
-# %%
-kms = boto3.client("kms")
-s3 = boto3.client("s3")
+kms, s3 = boto3.client("kms"), boto3.client("s3")
 key_id = kms.create_key(Description="the laboratory's key")["KeyMetadata"]["Arn"]
+lab.begin("12-cost-and-quotas")
 
 # %% [markdown]
 # Prices are figures of the register: take them from there, so that your sums are right when a price changes.

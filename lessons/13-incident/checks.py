@@ -388,8 +388,12 @@ def contain(work):
     night.reopen()
     who = night.truth.callers[0]
     work.call(function, who)
-    by_id = "" if who.startswith("arn:") else " An id is compared in a condition, on aws:userid."
-    work.expect(not night.intruder_may_read(), f"The caller may still open records.{by_id}")
+    known_by = ""
+    if not who.startswith("arn:"):
+        known_by = " An id is compared in a condition, on aws:userid."
+    elif ":assumed-role/" in who:
+        known_by = " A session's aws:PrincipalArn is the ARN of its role."
+    work.expect(not night.intruder_may_read(), f"The caller may still open records.{known_by}")
     *_, use = night.replay(who, min(night.truth.did_read))
     work.expect(
         not use.allowed,

@@ -194,6 +194,17 @@ def test_a_session_outlives_the_trust_policy_that_made_it() -> None:
             "    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))",
             "or of some objects only",
         ),
+        (
+            "thunder",
+            "contain",
+            "def contain(who):\n"
+            "    policy = key_policy()\n"
+            "    policy['Statement'].append({'Effect': 'Deny', 'Principal': '*',\n"
+            "        'Action': 'kms:*', 'Resource': '*',\n"
+            "        'Condition': {'ArnEquals': {'aws:PrincipalArn': who}}})\n"
+            "    kms.put_key_policy(KeyId=night.key_arn, Policy=json.dumps(policy))",
+            "A session's aws:PrincipalArn is the ARN of its role",
+        ),
     ],
 )
 def test_wrong_findings_are_told_what_is_wrong(
