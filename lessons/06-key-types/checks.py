@@ -6,7 +6,7 @@ import uuid
 
 import boto3
 from botocore.exceptions import ClientError
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -66,26 +66,34 @@ def _usable(kms, s3, need, key_id):
     described = _works(kms.describe_key, KeyId=key_id)
     if described is None:
         return "there is no KMS key of that id."
-    spec, usage = (described["KeyMetadata"][name] for name in ("KeySpec", "KeyUsage"))
+    described = described["KeyMetadata"]
+    spec, usage, state = (described[name] for name in ("KeySpec", "KeyUsage", "KeyState"))
+    if described["KeyManager"] == "AWS":
+        return "this key was made by AWS for a service. Make one of the laboratory's own."
     has = f"its key has the spec {spec} and the usage {usage}."
     ways = {
-        "bucket": (("SYMMETRIC_DEFAULT",), "ENCRYPT_DECRYPT", "S3 takes symmetric keys only"),
-        "couriers": ("RSA", "ENCRYPT_DECRYPT", "couriers need a public key that encrypts"),
+        "bucket": ({"SYMMETRIC": "ENCRYPT_DECRYPT"}, "S3 takes symmetric keys only"),
+        "couriers": (
+            {"RSA": "ENCRYPT_DECRYPT", "ML_KEM": "ENCAPSULATE_DECAPSULATE"},
+            "couriers need a public key that encrypts",
+        ),
         "results": (
-            ("RSA", "ECC", "ML_DSA"),
-            "SIGN_VERIFY",
+            dict.fromkeys(("RSA", "ECC", "ML_DSA"), "SIGN_VERIFY"),
             "a hospital without AWS verifies with a public key",
         ),
-        "sessions": ("HMAC", "GENERATE_VERIFY_MAC", "a code that is made and checked inside AWS"),
-        "institute": ("ECC", "KEY_AGREEMENT", "ECDH is key agreement"),
-        "archive": ("ML_DSA", "SIGN_VERIFY", "it must sign, and outlast what RSA and ECC do not"),
+        "sessions": (
+            {"HMAC": "GENERATE_VERIFY_MAC"},
+            "a code that is made and checked inside AWS",
+        ),
+        "institute": ({"ECC": "KEY_AGREEMENT"}, "ECDH is key agreement"),
+        "archive": ({"ML_DSA": "SIGN_VERIFY"}, "it must sign, and outlast what RSA and ECC do not"),
     }
-    starts, use, because = ways[need]
-    if not spec.startswith(starts) or usage != use:
+    uses, because = ways[need]
+    if not any(spec.startswith(start) and usage == use for start, use in uses.items()):
         return f"{because}, but {has}"
-    return (
-        "" if _does(kms, s3, need, key_id, described["KeyMetadata"]) else f"it did not work: {has}"
-    )
+    if state != "Enabled":
+        return f"its key cannot be used: its state is {state}."
+    return "" if _does(kms, s3, need, key_id, described) else f"it did not work: {has}"
 
 
 def _does(kms, s3, need, key_id, described):
@@ -94,6 +102,12 @@ def _does(kms, s3, need, key_id, described):
         s3.create_bucket(Bucket="laboratory-reports")
         how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": described["Arn"]}
         return _works(s3.put_object, Bucket="laboratory-reports", Key="r", Body=b"r", **how)
+    if need == "couriers" and described["KeyUsage"] == "ENCAPSULATE_DECAPSULATE":
+        public = serialization.load_der_public_key(_public(kms, key_id))
+        secret, encapsulated = public.encapsulate()
+        how = {"SharedSecretCiphertextBlob": encapsulated, "EncapsulationAlgorithm": "ML_KEM"}
+        answer = _works(kms.decapsulate, KeyId=key_id, **how)
+        return answer and answer["SharedSecret"] == secret
     if need == "couriers":
         return _works(kms.encrypt, KeyId=key_id, Plaintext=b"n", EncryptionAlgorithm=OAEP)
     if need == "sessions":
@@ -110,7 +124,7 @@ def _does(kms, s3, need, key_id, described):
 
 @task(
     "keys",
-    minutes=6,
+    minutes=8,
     asks="`make_keys(kms)`: a dictionary from each need to the id of a KMS key",
     practises=[
         "06.choose",
@@ -154,8 +168,24 @@ def _does(kms, s3, need, key_id, described):
             _keys().replace("wanted.items()}", "wanted.items() if need != 'archive'}"),
             says="There is no key for archive",
         ),
+        Wrong(
+            _keys().replace(
+                "KeyUsage=usage)",
+                "KeyUsage=usage, **({'Origin': 'EXTERNAL'} if need == 'bucket' else {}))",
+            ),
+            says="its state is PendingImport",
+        ),
+        Wrong(
+            "def make_keys(kms):\n"
+            "    s3.create_bucket(Bucket='laboratory-first')\n"
+            "    s3.put_object(Bucket='laboratory-first', Key='r', Body=b'r',\n"
+            "                  ServerSideEncryption='aws:kms')\n"
+            "    return {'bucket': 'alias/aws/s3'}",
+            says="this key was made by AWS for a service",
+        ),
     ],
     also_right=[
+        _keys(couriers=("ML_KEM_768", "ENCAPSULATE_DECAPSULATE")),
         "def make_keys(kms):\n"
         "    def made(**parameters):\n"
         "        return kms.create_key(**parameters)['KeyMetadata']['Arn']\n"
@@ -164,7 +194,7 @@ def _does(kms, s3, need, key_id, described):
         "                archive=made(KeySpec='ML_DSA_87', **sign),\n"
         "                couriers=made(KeySpec='RSA_2048', KeyUsage='ENCRYPT_DECRYPT'),\n"
         "                sessions=made(KeySpec='HMAC_512', KeyUsage='GENERATE_VERIFY_MAC'),\n"
-        "                institute=made(KeySpec='ECC_NIST_P384', KeyUsage='KEY_AGREEMENT'))"
+        "                institute=made(KeySpec='ECC_NIST_P384', KeyUsage='KEY_AGREEMENT'))",
     ],
     seconds=20,
 )
@@ -253,7 +283,9 @@ def courier(work):
         "RSA takes no note as long as this one. Seal something small with it, and the note with that.",
     )
     sealed, again = seal(public, note), seal(public, note)
-    called = [event["eventName"] for event in work.value("aws").trail.events(after=before)]
+    called = dict.fromkeys(
+        event["eventName"] for event in work.value("aws").trail.events(after=before)
+    )
     work.expect(not called, f"A courier cannot call AWS, but this did: {', '.join(called)}.")
     for part in ("wrapped_key", "nonce", "ciphertext"):
         work.expect(isinstance(sealed.get(part), bytes), f"The part {part} should be bytes.")
@@ -328,7 +360,13 @@ _GENUINE = """def is_genuine(public_der, result, signature):
             "def is_genuine(public_der, result, signature):\n"
             "    key = serialization.load_der_public_key(public_der)\n"
             "    return key.verify(signature, result, ec.ECDSA(hashes.SHA256()))",
-            says="and raises an error when it is not: make True and False of that",
+            says="Your function returned nothing: verify, too",
+        ),
+        Wrong(
+            "def is_genuine(public_der, result, signature):\n"
+            "    key = serialization.load_der_public_key(public_der)\n"
+            "    return key.verify(signature, result, ec.ECDSA(hashes.SHA256())) is None",
+            says="verify is right to raise InvalidSignature",
         ),
         Wrong(
             "def is_genuine(public_der, result, signature):\n"
@@ -343,7 +381,7 @@ _GENUINE = """def is_genuine(public_der, result, signature):
         ),
         Wrong(
             _GENUINE.replace("        return False", "        pass"),
-            says="A result in which one bit was changed",
+            says="A result in which one bit was changed is called genuine",
         ),
         Wrong(
             "from hashlib import sha256\n\n\n"
@@ -351,8 +389,8 @@ _GENUINE = """def is_genuine(public_der, result, signature):
             says="hashed twice",
         ),
         Wrong(
-            _GENUINE.replace("except InvalidSignature", "except KeyError"),
-            says="stopped with",
+            _GENUINE.replace("serialization.load_der_public_key(public_der)", "public_der"),
+            says="stopped with AttributeError",
         ),
     ],
     also_right=[
@@ -384,8 +422,8 @@ def genuine(work):
     work.expect(not called, f"A hospital has no AWS, but this called {', '.join(called)}.")
     work.expect(
         first is not None,
-        "verify gives nothing back when all is well, and raises an error when it is not: make True "
-        "and False of that.",
+        "Your function returned nothing: verify, too, gives nothing back when all is well, and raises "
+        "an error when it is not. Return True or False.",
     )
     asked = work.function("is_genuine", returns=bool)
     if not asked(public, result, signature):
@@ -402,6 +440,12 @@ def genuine(work):
         "A signature in which one bit was changed": (public, result, flipped(signature)),
         "A result signed with another key": (another, result, signature),
     }.items():
+        raised = work.refuses(asked, *given)
+        work.expect(
+            not isinstance(raised, InvalidSignature),
+            f"{words} comes in, and verify is right to raise InvalidSignature. Your function has to "
+            "catch it, and answer False.",
+        )
         work.expect(not asked(*given), f"{words} is called genuine.")
 
 
@@ -541,7 +585,7 @@ _WHOSE = """def whose_key(s3, kms, bucket, key):
 
 @task(
     "whose",
-    minutes=3,
+    minutes=4,
     asks="`whose_key(s3, kms, bucket, key)`: the words of the form",
     practises=["06.new-name", "06.aws-owned", "06.aws-managed", "06.customer-managed"],
     hints=[
@@ -621,28 +665,49 @@ _PLUG = """def pull_the_plug(kms, store_id):
     return found"""
 
 
-def _store(kms):
-    """A new external key store, connected, with two keys in it: its id, and theirs."""
-    name = uuid.uuid4().hex
-    store = kms.create_custom_key_store(
-        CustomKeyStoreName=name,
-        CustomKeyStoreType="EXTERNAL_KEY_STORE",
-        XksProxyConnectivity="PUBLIC_ENDPOINT",
-        XksProxyUriEndpoint=f"https://{name[:12]}.laboratory.example",
-        XksProxyUriPath="/kms/xks/v1",
-        XksProxyAuthenticationCredential={
-            "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
-            "RawSecretAccessKey": "TheProxyKnowsThisSecretAsWellAndNobodyElse0",
-        },
-    )["CustomKeyStoreId"]
-    kms.connect_custom_key_store(CustomKeyStoreId=store)
-    inside = {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store}
-    return store, [_id(kms, **inside, XksKeyId=f"{name}-{n}") for n in range(2)]
+def _store(kms, name):
+    """An external key store, connected, with two keys that can be used: its id, and theirs.
+
+    The same at each check: an account has ten stores at most, and none that holds keys can go.
+    """
+    every = kms.describe_custom_key_stores()["CustomKeyStores"]
+    found = [each for each in every if each["CustomKeyStoreName"] == name]
+    if not found:
+        kms.create_custom_key_store(
+            CustomKeyStoreName=name,
+            CustomKeyStoreType="EXTERNAL_KEY_STORE",
+            XksProxyConnectivity="PUBLIC_ENDPOINT",
+            XksProxyUriEndpoint=f"https://{name}.laboratory.example",
+            XksProxyUriPath="/kms/xks/v1",
+            XksProxyAuthenticationCredential={
+                "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
+                "RawSecretAccessKey": "TheProxyKnowsThisSecretAsWellAndNobodyElse0",
+            },
+        )
+        return _store(kms, name)
+    store = found[0]["CustomKeyStoreId"]
+    if found[0]["ConnectionState"] != "CONNECTED":
+        kms.connect_custom_key_store(CustomKeyStoreId=store)
+    inside = _inside(kms, store)
+    for key in inside:
+        _works(kms.cancel_key_deletion, KeyId=key)
+        kms.enable_key(KeyId=key)
+    how = {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store}
+    new = range(len(inside), 2)
+    return store, inside + [_id(kms, **how, XksKeyId=f"{name}-{number}") for number in new]
+
+
+def _inside(kms, store):
+    """The ids of the keys in a custom key store."""
+    pages = kms.get_paginator("list_keys").paginate()
+    every = [key["KeyId"] for page in pages for key in page["Keys"]]
+    told = (kms.describe_key(KeyId=key)["KeyMetadata"] for key in every)
+    return [key["KeyId"] for key in told if key.get("CustomKeyStoreId") == store]
 
 
 @task(
     "plug",
-    minutes=3,
+    minutes=5,
     asks="`pull_the_plug(kms, store_id)`: a list of key ids",
     practises="06.custom-key-stores",
     hints=[
@@ -680,6 +745,36 @@ def _store(kms):
             _PLUG.replace("return found", "return []"),
             says="Keys of the store are missing",
         ),
+        Wrong(
+            _PLUG.replace(
+                'described.get("CustomKeyStoreId") == store_id',
+                'described["KeyState"] == "Unavailable"',
+            ),
+            says="You name a key of another store",
+        ),
+        Wrong(
+            _PLUG.replace(
+                "kms.disconnect_custom_key_store(CustomKeyStoreId=store_id)", "pass"
+            ).replace(
+                'found.append(key["KeyId"])',
+                'found.append(key["KeyId"])\n                kms.disable_key(KeyId=key["KeyId"])',
+            ),
+            says="You disabled keys one by one",
+        ),
+        Wrong(
+            _PLUG.replace(
+                "    return found",
+                "    kms.connect_custom_key_store(CustomKeyStoreId=store_id)\n    return found",
+            ),
+            says="It was cut off, and is connected again",
+        ),
+        Wrong(
+            _PLUG.replace(
+                "    return found",
+                "    for key_id in found:\n        kms.disable_key(KeyId=key_id)\n    return found",
+            ),
+            says="leave them as they are, and cut off the store alone",
+        ),
     ],
     also_right=[
         """def pull_the_plug(kms, store_id):
@@ -687,16 +782,21 @@ def _store(kms):
     inside = [key for key in every
               if kms.describe_key(KeyId=key)["KeyMetadata"].get("CustomKeyStoreId") == store_id]
     kms.disconnect_custom_key_store(CustomKeyStoreId=store_id)
-    return tuple(inside)"""
+    return tuple(inside)""",
+        _PLUG.replace("return found", "return set(found)"),
     ],
     seconds=20,
 )
 def plug(work):
-    kms = boto3.client("kms")
-    store, inside = _store(kms)
+    aws, kms = work.value("aws"), boto3.client("kms")
+    elsewhere, others = _store(kms, "attic")
+    kms.disconnect_custom_key_store(CustomKeyStoreId=elsewhere)
+    store, inside = _store(kms, "basement")
     _id(kms)  # a key that has nothing to do with it
     blob = kms.encrypt(KeyId=inside[0], Plaintext=b"result")["CiphertextBlob"]
-    found = work.function("pull_the_plug", returns=(list, tuple))(kms, store)
+    before = len(aws.trail)
+    found = work.function("pull_the_plug", returns=(list, tuple, set))(kms, store)
+    called = {event["eventName"] for event in aws.trail.events(after=before)}
     work.expect(
         all(isinstance(each, str) for each in found),
         "List the ids alone: each is text, under KeyId.",
@@ -710,14 +810,27 @@ def plug(work):
         "Disabled" not in states,
         "You disabled keys one by one. A key that is made tonight would be usable; cut off the store.",
     )
+    gone = set(states) == {"Unavailable"}
     work.expect(
-        set(states) == {"Unavailable"}, "The store is still connected: its keys can be used."
+        gone or "DisconnectCustomKeyStore" not in called,
+        "It was cut off, and is connected again: its keys can be used.",
     )
+    work.expect(gone, "The store is still connected: its keys can be used.")
     named = {each.rpartition("/")[2] for each in found}
     more, missing = sorted(named - set(inside)), sorted(set(inside) - named)
+    work.expect(
+        not named & set(others) or more != sorted(others),
+        "You name a key of another store, which was cut off before. Which store does a key lie in?",
+    )
     work.expect(not more, f"You name a key that does not lie in this store: {', '.join(more[:2])}.")
     work.expect(not missing, f"Keys of the store are missing: {', '.join(missing)}.")
     kms.connect_custom_key_store(CustomKeyStoreId=store)
+    states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in inside]
+    work.expect(
+        set(states) == {"Enabled"},
+        "Tomorrow, connected again, the keys cannot be used: leave them as they are, and cut off the "
+        "store alone.",
+    )
     work.expect(
         _works(kms.decrypt, CiphertextBlob=blob), "Tomorrow, connected again, nothing opens."
     )

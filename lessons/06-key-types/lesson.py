@@ -24,7 +24,7 @@
 # 4. bring a key of your own, let it expire, lose it and bring it back,
 # 5. choose the key for the need.
 #
-# About 40 minutes, then a lab of 25.
+# About 40 minutes, then a lab of 30.
 
 # %% [markdown]
 # ## Start the simulated AWS
