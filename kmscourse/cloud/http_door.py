@@ -1,7 +1,7 @@
-"""The doorway for HTTP clients that know nothing of AWS: urllib, http.client, urllib3.
+"""The doorway for HTTP clients that know nothing of AWS: urllib, http.client, urllib3, requests.
 
-botocore and requests come through moto's door. A request that someone signed by hand and
-sends with the standard library or urllib3 comes through here: a connection to an AWS host
+botocore comes through moto's door. A request that someone signed by hand and sends with the
+standard library, urllib3 or what stands on it comes through here: a connection to an AWS host
 gets a socket that leads to the gateway instead of the network.
 """
 

@@ -1,10 +1,11 @@
 """The doorway to moto: every private name of moto that the simulator stands on is here.
 
-moto hands each request that an in-memory client makes, whichever client it is, to
-``process_request`` of its one botocore stubber, and sends back what that returns. The
-simulator stands there. Two more names complete it: botocore's ``URLLib3Session.send``,
-for clients that were made before moto was loaded and for requests signed by hand, and the
-``datetime`` that moto's own clock reads.
+moto hands each request that a client of botocore makes to ``process_request`` of its one
+stubber, and sends back what that returns. The simulator stands there. Two more names complete
+it: botocore's ``URLLib3Session.send``, for clients that were made before moto was loaded and
+for requests signed by hand, and the ``datetime`` that moto's own clock reads. Of moto's
+``mock_aws`` nothing else is wanted: its thousand patterns for requests take longer than all
+the rest of a start, and `http_door` answers requests too.
 
 moto is pinned; `tests/cloud/test_canary.py` says which name moved, if one does.
 """
@@ -25,9 +26,9 @@ import moto.settings
 import moto.sts.models
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
-from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
 from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
@@ -58,7 +59,6 @@ class MotoDoor:
         self, handle: Handler, now: Callable[[], real_datetime.datetime], seed: str | None
     ) -> None:
         self._handle = handle
-        self._mock = mock_aws(config={"core": {"mock_credentials": False}})
         self._before = botocore_stubber.process_request  # moto's own, or an outer cloud's
         self._send = URLLib3Session.send
         self._user = moto.iam.models.User
@@ -69,7 +69,8 @@ class MotoDoor:
     def open(self) -> None:
         """Take the place in the doorway."""
         self._rooms.clear()
-        self._mock.start()
+        self._enabled = botocore_stubber.enabled
+        botocore_stubber.enabled = True
         mock_random.seed(self._seed)
         botocore_stubber.process_request = self._process_request
         handle, send = self._handle, self._send
@@ -100,9 +101,11 @@ class MotoDoor:
         moto.core.utils.datetime = real_datetime
         URLLib3Session.send = self._send
         botocore_stubber.process_request = self._before
+        botocore_stubber.enabled = self._enabled
         self._rooms.empty()
-        self._mock.stop()
         self._rooms.restore()
+        if not self._enabled:
+            reset_model_data()
         moto.settings.ec2_load_default_amis = self._loads_images
 
     def ask(self, http: AWSPreparedRequest, account: str, request_id: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ import boto3
 import botocore.loaders
 import botocore.session
 from botocore.exceptions import ClientError
+from botocore.hooks import HierarchicalEmitter
 
 from kmscourse.cloud import isolation
 from kmscourse.cloud.authorization import Decision
@@ -37,8 +39,14 @@ if TYPE_CHECKING:
 _MODELS = botocore.loaders.create_loader()
 
 
+#: botocore's own event handlers, with the one that moto has put among them. To enter all two
+#: hundred takes most of the time that a session takes; a session gets a copy.
+_HANDLERS = HierarchicalEmitter()
+botocore.session.Session(event_hooks=_HANDLERS)
+
+
 def _botocore_session() -> botocore.session.Session:
-    session = botocore.session.Session()
+    session = botocore.session.Session(event_hooks=copy(_HANDLERS), include_builtin_handlers=False)
     session.register_component("data_loader", _MODELS)
     return session
 
