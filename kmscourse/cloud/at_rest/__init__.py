@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.meter import Standing
@@ -58,6 +58,14 @@ class Service(Protocol):
         """What lies on the service's disk: each service has addresses of its own."""
 
 
+@runtime_checkable
+class ByTheHour(Protocol):
+    """A service in which something is paid for while it stands."""
+
+    def standing(self) -> Iterable[Standing]:
+        """What stands there now, in all accounts and Regions."""
+
+
 class AtRest:
     """The services around KMS, of one simulated AWS."""
 
@@ -100,15 +108,8 @@ class AtRest:
 
     def standing(self, service: str) -> Iterable[Standing]:
         """What stands in a service and is paid for by the hour; for some there is nothing."""
-        if service == "secretsmanager" and service in self._services:
-            from kmscourse.cloud.at_rest.secretsmanager import standing
-
-            return standing()
-        if service == "ssm" and service in self._services:
-            from kmscourse.cloud.at_rest.ssm_tiers import standing
-
-            return standing()
-        return ()
+        found = self._services.get(service)
+        return found.standing() if isinstance(found, ByTheHour) else ()
 
     def stored(self, service: str, *where: str, **named: Any) -> Any:
         """What lies on the disk of a service.

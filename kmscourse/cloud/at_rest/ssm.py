@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from kmscourse.cloud.at_rest import sealing, ssm_tiers
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.kms.ciphertext import Blob
+from kmscourse.cloud.meter import Standing
 from kmscourse.cloud.permissions import Permission, RefusedError
 from kmscourse.cloud.protocol import Response
 from kmscourse.cloud.randomness import Randomness
@@ -151,6 +152,10 @@ class ParameterStore:
             if version in (None, found.version):
                 return _look(found)
         raise KeyError(f"There is no parameter {name}{f':{version}' if version else ''}.")
+
+    def standing(self) -> Iterable[Standing]:
+        """The advanced parameters."""
+        return ssm_tiers.standing()
 
     def perform(
         self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]

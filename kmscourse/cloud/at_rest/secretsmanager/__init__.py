@@ -9,6 +9,6 @@ the function does its four steps.
 """
 
 from kmscourse.cloud.at_rest.secretsmanager.operations import SecretsManager
-from kmscourse.cloud.at_rest.secretsmanager.versions import StoredSecret, standing
+from kmscourse.cloud.at_rest.secretsmanager.versions import StoredSecret
 
-__all__ = ["SecretsManager", "StoredSecret", "standing"]
+__all__ = ["SecretsManager", "StoredSecret"]

@@ -7,7 +7,7 @@ and "Replicate AWS Secrets Manager secrets across Regions".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 from datetime import timedelta
@@ -25,12 +25,14 @@ from kmscourse.cloud.at_rest.secretsmanager.versions import (
     attach,
     find,
     labelled,
+    standing,
     stored,
     version_of,
 )
 from kmscourse.cloud.authorization import MalformedPolicyError, parse_policy
 from kmscourse.cloud.call import Call
 from kmscourse.cloud.errors import AWSError
+from kmscourse.cloud.meter import Standing
 from kmscourse.cloud.permissions import Permission
 from kmscourse.cloud.protocol import Response
 from kmscourse.cloud.randomness import Randomness
@@ -68,6 +70,10 @@ class SecretsManager:
             KeyError: where there is no such secret or version.
         """
         return stored(secret_id, version)
+
+    def standing(self) -> Iterable[Standing]:
+        """The secrets that are paid for."""
+        return standing()
 
     def perform(
         self, gateway: Gateway, call: Call, ask_moto: Callable[[], Response]
