@@ -10,11 +10,12 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from kmscourse import atomic
 
 LOCK_SECONDS = 10
 
@@ -79,7 +80,8 @@ class Kept(Generic[T]):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             after = change(self.read(mend=True))
-            self._write(after)
+            text = json.dumps(self._dump(after), indent=1, ensure_ascii=False)
+            atomic.replace(self.path, text + "\n")
         return after
 
     @contextmanager
@@ -107,18 +109,3 @@ class Kept(Generic[T]):
             number += 1
         os.replace(self.path, place)
         self.set_aside = place
-
-    def _write(self, held: T) -> None:
-        text = json.dumps(self._dump(held), indent=1, ensure_ascii=False)
-        handle, name = tempfile.mkstemp(
-            dir=self.path.parent, prefix=f".{self.path.name}-", suffix=".new"
-        )
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise

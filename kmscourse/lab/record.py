@@ -14,7 +14,6 @@ import errno
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kmscourse import course
+from kmscourse import atomic, course
 
 VERSION = 1
 SWITCH = "KMSCOURSE_PROGRESS"
@@ -212,7 +211,7 @@ def _rewrite(change: Callable[[Progress], Progress], home: Path | None) -> Progr
                 before = Progress()
             after = change(before)
             if after != before:
-                _write(path, after)
+                atomic.replace(path, json.dumps(_document(after), indent=2) + "\n")
             _memory[path] = after
             return replace(after, note=note)
     except _NewerError:
@@ -268,22 +267,6 @@ def _count(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("not a count")
     return value
-
-
-def _write(path: Path, progress: Progress) -> None:
-    """Replace the file in one step: at every moment there is a whole one."""
-    text = json.dumps(_document(progress), indent=2) + "\n"
-    handle, name = tempfile.mkstemp(prefix=".progress-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 def _document(progress: Progress) -> dict[str, Any]:

@@ -134,7 +134,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 after = update("01-boxes", "close", attempt)
 assert progress_file().read_bytes() == before
 assert after.task("01-boxes", "close").attempts == 2
-print(after.note, [p.name for p in progress_file().parent.glob(".progress-*")])
+print(after.note, [p.name for p in progress_file().parent.glob(".progress.json-*")])
 """
 
 
