@@ -167,6 +167,18 @@ def test_an_active_environment_is_left_alone(machine: Path, script: Script) -> N
     assert f"PATH={machine / 'course' / '.venv' / 'bin'}:" in done.stdout
 
 
+def test_bytecode_is_kept_in_the_environment_where_it_may_be_kept_nowhere_else(
+    machine: Path, script: Script
+) -> None:
+    script("python3", this_python())
+    script("uv", UV.format(version="0.13.9"))
+    own = machine / "course" / ".venv" / "bytecode"
+    told = 'hello "$PYTHONDONTWRITEBYTECODE" "$PYTHONPYCACHEPREFIX"'
+    done = run(machine, "sh", "-c", told, PYTHONDONTWRITEBYTECODE="1")
+    assert done.stdout.startswith(f"hello  {own}, ")
+    assert run(machine, "sh", "-c", told).stdout.startswith("hello  , ")
+
+
 def test_a_failed_set_up_says_so(machine: Path, script: Script) -> None:
     script("python3", this_python())
     script("uv", 'if [ "$1" = --version ]; then echo "uv 0.13.9"; else echo broken >&2; exit 2; fi')

@@ -41,6 +41,9 @@ def main(arguments: list[str]) -> None:
     os.environ.update(environment(dict(os.environ)))
     # Another environment that happens to be active is none of ours.
     os.environ.pop("VIRTUAL_ENV", None)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Else each kernel would compile two thousand modules anew. None of it lands elsewhere.
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(VENV / "bytecode"))
     uv = usable_uv() or bring_uv()
     synchronise(uv, dev=dev)
     executable = shutil.which(command[0])
