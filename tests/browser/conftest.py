@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.jupyter import (
     PROJECT,
+    SIZE,
     Desk,
     Server,
     find_browser,
@@ -55,18 +56,38 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="package")
+def desks(chromium: Browser, jupyterlab: Server) -> Iterator[list[Desk]]:
+    """The page that the tests share, if one is open: JupyterLab takes seconds to load."""
+    kept: list[Desk] = []
+    yield kept
+    for desk in kept:
+        desk.page.context.close()
+
+
 @pytest.fixture
-def desk(chromium: Browser, jupyterlab: Server) -> Iterator[Desk]:
-    """A fresh page in JupyterLab. A console error or a request off loopback fails the test."""
-    jupyterlab.forget()
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    found = Desk(page, jupyterlab)
-    found.watch()
-    yield found
-    context.close()
-    assert not found.complaints, "\n".join(found.complaints)
+def desk(
+    chromium: Browser, jupyterlab: Server, desks: list[Desk], request: pytest.FixtureRequest
+) -> Iterator[Desk]:
+    """An empty desk in JupyterLab. A console error or a request off loopback fails the test.
+
+    After a test that failed the next one gets a page of its own.
+    """
+    if not desks:
+        context = chromium.new_context(viewport=SIZE)
+        context.set_default_timeout(30_000)
+        desks.append(Desk(context.new_page(), jupyterlab))
+        desks[0].watch()
+    desk = desks.pop()
+    failed = request.session.testsfailed
+    yield desk
+    if request.session.testsfailed == failed and not desk.complaints:
+        desk.clear()
+    if request.session.testsfailed == failed and not desk.complaints:
+        desks.append(desk)
+    else:
+        desk.page.context.close()
+    assert not desk.complaints, "\n".join(desk.complaints)
 
 
 @pytest.fixture(scope="session")

@@ -62,12 +62,6 @@ class Server:
     token: str
     root: Path
     log: Path
-    settings: Path
-
-    def forget(self) -> None:
-        """The theme that an earlier test chose."""
-        chosen = self.settings / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
-        chosen.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -108,6 +102,7 @@ def start_jupyterlab(home: Path) -> Iterator[Server]:
         f"--IdentityProvider.token={token}",
         "--LabApp.news_url=",
         "--LabApp.extension_manager=readonly",
+        "--LabApp.expose_app_in_browser=True",
         "--ServerApp.terminals_enabled=False",
     ]
     log = home / "server.log"
@@ -122,7 +117,7 @@ def start_jupyterlab(home: Path) -> Iterator[Server]:
         )
     try:
         url = wait_for_server(process, runtime, log, token)
-        yield Server(url, token, root, log, settings)
+        yield Server(url, token, root, log)
     finally:
         # The process group is ours alone: the server and its kernels.
         os.killpg(process.pid, signal.SIGTERM)
@@ -174,6 +169,18 @@ def start_chromium(path: str) -> Iterator[Browser]:
         browser.close()
 
 
+SIZE = {"width": 1280, "height": 900}
+OPEN = "async (path) => { await jupyterapp.commands.execute('docmanager:open', {path}); }"
+# What is not saved is dropped: JupyterLab would ask, and nobody answers.
+CLEAR = """async () => {
+    for (const each of [...jupyterapp.shell.widgets('main')]) {
+        if (each.context) each.context.model.dirty = false;
+        each.close();
+    }
+    await jupyterapp.serviceManager.sessions.shutdownAll();
+    await jupyterapp.commands.execute(
+        'apputils:change-theme', {theme: 'JupyterLab Light'});
+}"""
 # In the notebook in front: the code cells that have no number yet, by their beginnings.
 UNFINISHED = """() => {
     const panel = [...document.querySelectorAll('.jp-NotebookPanel')]
@@ -207,10 +214,34 @@ class Desk:
     notebook: str = ""
 
     def open(self, notebook: str) -> None:
-        """Open a notebook of the served folder and wait until its kernel is there."""
+        """Open a notebook of the served folder and wait until its kernel is there.
+
+        The first loads JupyterLab, which takes seconds; each after it finds an empty desk there.
+        """
         self.notebook = notebook
+        if self.page.url.startswith(self.server.url):
+            self.page.evaluate(OPEN, notebook)
+        else:
+            self.load(notebook)
+        self._wait()
+
+    def reload(self) -> None:
+        """Load the page with the notebook anew, as a learner does with F5."""
+        self.load(self.notebook)
+        self._wait()
+
+    def load(self, notebook: str) -> None:
         address = f"{self.server.url}lab/tree/{quote(notebook)}?token={self.server.token}&reset"
         self.page.goto(address)
+
+    def clear(self) -> None:
+        """Close what is open, with its kernel, and put theme and size back as they were."""
+        self.page.set_viewport_size(SIZE)
+        if self.page.url.startswith(self.server.url):
+            self.page.evaluate(CLEAR)
+            self.page.locator(".jp-NotebookPanel").wait_for(state="detached")
+
+    def _wait(self) -> None:
         self.page.locator(".jp-NotebookPanel:visible .jp-Notebook").wait_for(timeout=START * 1000)
         # Run before the kernel is there, JupyterLab asks which one is wanted.
         self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=START * 1000)

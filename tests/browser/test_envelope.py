@@ -147,7 +147,6 @@ def test_lesson_05_in_jupyterlab(desk, results):
     """Run All, open the envelope by keyboard, flip a byte, see the refusal, in both themes."""
     shutil.copy(LESSON, desk.server.root / LESSON.name)
     desk.open(LESSON.name)
-    desk.theme("JupyterLab Light")
     desk.run_all()
     page = desk.page
     page.set_viewport_size({"width": 1280, "height": 1600})

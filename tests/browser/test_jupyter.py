@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Error
+from playwright.sync_api import Browser, Error
 
-from tests.browser.jupyter import Desk
-from tests.browser.test_envelope import write_notebook
+from tests.browser.jupyter import Desk, Server, write_notebook
 
 
 def test_an_error_in_a_cell_fails_the_test_with_its_words(desk: Desk):
@@ -15,8 +14,10 @@ def test_an_error_in_a_cell_fails_the_test_with_its_words(desk: Desk):
         desk.run_all()
 
 
-def test_console_errors_and_requests_off_loopback_are_seen(desk: Desk):
-    page = desk.page
+def test_console_errors_and_requests_off_loopback_are_seen(chromium: Browser, jupyterlab: Server):
+    page = chromium.new_page()
+    desk = Desk(page, jupyterlab)
+    desk.watch()
     page.set_content("<p>A page without rules of its own about what it may fetch</p>")
     assert desk.complaints == []
     page.evaluate("console.error('something broke')")
@@ -26,4 +27,4 @@ def test_console_errors_and_requests_off_loopback_are_seen(desk: Desk):
         page.evaluate("fetch('http://192.0.2.1/letter')")
     assert any("something broke" in each for each in desk.complaints)
     assert any("off loopback: http://192.0.2.1/letter" in each for each in desk.complaints)
-    desk.complaints.clear()
+    page.close()
