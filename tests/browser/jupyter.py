@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import ipykernel.kernelspec
 import nbformat
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
@@ -75,12 +76,14 @@ def start_jupyterlab(home: Path) -> Iterator[Server]:
     for folder in (root, settings, runtime):
         folder.mkdir()
     write_settings(settings)
+    write_kernel(home / "share")
     token = secrets.token_hex(16)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "JUPYTER"))},
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_PATH": str(home / "share"),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
@@ -140,6 +143,18 @@ def write_settings(folder: Path) -> None:
         path = folder / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
+
+
+def write_kernel(folder: Path) -> None:
+    """The kernel that this process would start: in tests one that has its libraries loaded."""
+    path = folder / "kernels" / "python3" / "kernel.json"
+    path.parent.mkdir(parents=True)
+    kernel = {
+        "argv": ipykernel.kernelspec.make_ipkernel_cmd(),
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    path.write_text(json.dumps(kernel))
 
 
 def wait_for_server(process: subprocess.Popen[bytes], runtime: Path, log: Path, token: str) -> str:
