@@ -192,8 +192,9 @@ lab.check("alias")
 # %% [markdown]
 # ## 7 · Who opened something?
 #
-# Ask CloudTrail (`lookup_events`) who really *decrypted* with a key. Return the user names, each once. Those who were
-# refused do not count, and neither do other operations. The key is used a lot.
+# Ask CloudTrail (`lookup_events`) who really *decrypted* with a key. Return the user names as a set, so that
+# each is in it once (`set(...)` makes one of a list). Those who were refused do not count, and neither do other operations.
+# The key is used a lot.
 
 
 # %% task="who"
