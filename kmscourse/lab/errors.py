@@ -9,7 +9,14 @@ from __future__ import annotations
 LONGEST = 300
 """Characters of an error's own words that are shown."""
 
+_OLD_CLIENT = (
+    "The usual reason: this client was made before a new simulated AWS began. Run the cells below "
+    "that one again, from the cell that makes the clients."
+)
 _HELP = {
+    "UnrecognizedClientException": _OLD_CLIENT,
+    "InvalidClientTokenId": _OLD_CLIENT,
+    "InvalidAccessKeyId": _OLD_CLIENT,
     "InvalidCiphertextException": (
         "KMS gives no reason. The usual ones: another encryption context than at encryption, or a "
         "ciphertext that was changed, cut or encoded on its way."

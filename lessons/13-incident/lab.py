@@ -33,7 +33,7 @@ import boto3
 from kmscourse import incident, lab
 
 # %%
-word = "moon"  # another word, another night: thunder, storm, wind, gale
+word = "moon"  # or thunder, storm, wind, gale: another night, so run all cells below again
 night = incident.begin(word)
 aws = night.aws
 lab.begin("13-incident")

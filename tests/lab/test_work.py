@@ -167,6 +167,8 @@ def test_errors_without_words_get_some() -> None:
         "'seal' is not defined. If another cell makes it, run that cell first; "
         "else look how it is spelt."
     )
+    old = ClientError({"Error": {"Code": "UnrecognizedClientException"}}, "GetKeyPolicy")
+    assert "was made before a new simulated AWS began" in stopped(old)
     without_entry = stopped(KeyError("SSEKMSKeyId"))
     assert "see whether it lies deeper" in without_entry
     assert "`.get(...)`, which then gives None" in without_entry
