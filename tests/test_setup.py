@@ -171,11 +171,11 @@ def test_bytecode_is_kept_in_the_environment_where_it_may_be_kept_nowhere_else(
     machine: Path, script: Script
 ) -> None:
     script("python3", this_python())
-    script("uv", UV.format(version="0.13.9"))
-    own = machine / "course" / ".venv" / "bytecode"
+    script("uv", f'echo "bytecode: $PYTHONPYCACHEPREFIX." >&2\n{UV.format(version="0.13.9")}')
     told = 'hello "$PYTHONDONTWRITEBYTECODE" "$PYTHONPYCACHEPREFIX"'
     done = run(machine, "sh", "-c", told, PYTHONDONTWRITEBYTECODE="1")
-    assert done.stdout.startswith(f"hello  {own}, ")
+    assert done.stdout.startswith(f"hello  {machine / 'course' / '.venv' / 'bytecode'}, ")
+    assert "bytecode: ." in done.stderr  # before the environment is there, nothing goes into it
     assert run(machine, "sh", "-c", told).stdout.startswith("hello  , ")
 
 

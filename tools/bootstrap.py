@@ -41,11 +41,11 @@ def main(arguments: list[str]) -> None:
     os.environ.update(environment(dict(os.environ)))
     # Another environment that happens to be active is none of ours.
     os.environ.pop("VIRTUAL_ENV", None)
+    uv = usable_uv() or bring_uv()
+    synchronise(uv, dev=dev)
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         # Else each kernel would compile two thousand modules anew. None of it lands elsewhere.
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(VENV / "bytecode"))
-    uv = usable_uv() or bring_uv()
-    synchronise(uv, dev=dev)
     executable = shutil.which(command[0])
     if executable is None:
         raise SetupError(f"There is no command {command[0]!r} in {VENV}.")
