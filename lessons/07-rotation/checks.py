@@ -116,7 +116,7 @@ _UNLESS_REFUSED = """            known = ("UnsupportedOperationException", "Acce
 
 @task(
     "everywhere",
-    minutes=4,
+    minutes=6,
     seconds=2 * _CLI,  # two calls for each of five keys
     asks="`rotate_everywhere(kms, key_ids, days)`: the list of key ids that cannot rotate by themselves",
     hints=[
@@ -639,7 +639,7 @@ _HEAL = """def heal(kms, key_id, envelope, context):
 
 @task(
     "leak",
-    minutes=4,
+    minutes=6,
     asks="`heal(kms, key_id, envelope, context)`: an envelope with the same report",
     hints=[
         "What opens the ciphertext of the report: the KMS key, or the data key that leaked?",
@@ -736,7 +736,7 @@ _COST = """def monthly_cost(kms, key_id):
 
 @task(
     "cost",
-    minutes=3,
+    minutes=4,
     seconds=_CLI,
     asks="`monthly_cost(kms, key_id)`: US dollars a month",
     hints=[

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 07 · Rotation
 #
-# Seven tasks, about 25 minutes. The clinic's laboratory has had its keys for three years, and nobody has looked after
+# Seven tasks, about 30 minutes. The clinic's laboratory has had its keys for three years, and nobody has looked after
 # them. Replace each `...` with your code, run the cell, then run the check below it. `lab.hint("now")` gives a
 # hint, and after an attempt `lab.solution("now")` shows one solution. Any correct way passes.
 #

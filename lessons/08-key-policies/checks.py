@@ -609,6 +609,7 @@ _S3 = """def only_through_s3(account_id):
 
 @task(
     "only_s3",
+    title="Only S3",
     practises="08.conditions",
     minutes=4,
     asks="`only_through_s3(account_id)`: a statement of a key policy, as a dictionary",

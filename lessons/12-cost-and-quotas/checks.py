@@ -42,7 +42,7 @@ _KEYS = """def keys_per_month(keys, replicas, rotations):
 @task(
     "keys",
     practises="12.price-of-keys",
-    minutes=3,
+    minutes=4,
     asks="`keys_per_month(keys, replicas, rotations)`: dollars a month",
     hints=[
         "How many lines with a dollar would the bill have for one key, one replica and one rotation?",
@@ -138,7 +138,7 @@ _RSA = "kms.request.rsa-2048"
 @task(
     "requests",
     practises=["12.price-of-requests", "12.free"],
-    minutes=5,
+    minutes=6,
     asks="`requests_per_month(requests)`: dollars for a dictionary of requests by kind",
     hints=[
         "Which kind of request does the free tier cover? What is paid when fewer are made than it holds?",
@@ -363,7 +363,7 @@ _CACHE = """def seal_results(kms, key_id, results, at_most):
 @task(
     "cache",
     practises="12.caching",
-    minutes=4,
+    minutes=6,
     asks="`seal_results(kms, key_id, results, at_most)`: a list of envelopes",
     hints=[
         "When does the loop need a new data key, and what must be new for each result all the same?",
@@ -671,7 +671,7 @@ _EVEN = """def breaks_even_at(extra_keys):
 @task(
     "even",
     practises="12.reckon-a-bill",
-    minutes=4,
+    minutes=5,
     asks="`breaks_even_at(extra_keys)`: objects a month",
     hints=[
         "What does the proposal cost more each month, and how many requests cost as much?",

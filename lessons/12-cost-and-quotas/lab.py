@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 12 · Cost and quotas
 #
-# Six tasks, about 25 minutes. Replace each `...` with your code, run the cell, then run the check below it.
+# Six tasks, about 30 minutes. Replace each `...` with your code, run the cell, then run the check below it.
 # A check says what is still missing; `lab.hint("keys")` gives a hint, and after an attempt
 # `lab.solution("keys")` shows one solution. Any correct way passes.
 #
