@@ -24,7 +24,7 @@
 # 4. look at all of it on one timeline: which key material made what, what opens it, what it costs,
 # 5. move old ciphertext to new key material, and see what a leak really needs.
 #
-# About 35 minutes, then a lab of 25.
+# About 35 minutes, then a lab of 30.
 
 # %% [markdown]
 # ## Start the simulated AWS

@@ -24,7 +24,7 @@
 # 4. reckon a bill by hand, and let a meter check it on calls that were really made,
 # 5. move every lever in the cost explorer, and find where two designs break even.
 #
-# About 35 minutes, then a lab of 25.
+# About 35 minutes, then a lab of 30.
 
 # %% [markdown]
 # ## Start the simulated AWS

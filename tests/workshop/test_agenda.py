@@ -77,8 +77,15 @@ def test_minutes_are_the_same_wherever_they_stand() -> None:
             tasks = [task.minutes for task in load(lesson.checks)]
             assert sum(tasks) == minutes.lab, lesson.name
         if lesson.has_lab and lesson.number != "00":
-            said = f"Minutes: {minutes.lesson} for the notebook, {minutes.lab} for the lab, "
-            assert said in lesson.teaching.read_text(encoding="utf-8"), lesson.name
+            for path, said in (
+                (lesson.teaching, f"Minutes: {minutes.lesson} for the notebook, {minutes.lab} for"),
+                (
+                    lesson.lesson_source,
+                    f"About {minutes.lesson} minutes, then a lab of {minutes.lab}.",
+                ),
+                (lesson.lab_source, f"tasks, about {minutes.lab} minutes"),
+            ):
+                assert said in path.read_text(encoding="utf-8"), path
 
 
 def test_the_page_in_docs_is_what_the_lessons_say() -> None:
