@@ -119,6 +119,7 @@ class RotationView {
     for (const material of row.materials) {
       for (const [since, until] of material.spans) {
         const width = this.x(until ?? this.shown.now) - this.x(since);
+        // Where the name does not fit, the style sheet wraps it out of sight.
         const bar = h(
           "span",
           {
@@ -126,7 +127,7 @@ class RotationView {
             style: `left:${this.x(since)}%;width:${width}%`,
             title: `${material.name}: ${material.how}, ${day(since)} to ${until === null ? "now" : day(until)}`,
           },
-          width > 3 ? material.name : "",
+          h("span", {}, material.name),
         );
         bars.push({ bar, since, until });
       }
