@@ -210,6 +210,7 @@ offline; all have the same ids and the same bill.
 | A cell says `NameError` | The kernel was restarted | *Run, Run All Above Selected Cell* |
 | Two tabs have one name | A lab is called like its lesson | The lesson is marked *read-only* |
 | `course lab` opens nothing | It found no browser | Open the address that it prints |
+| *Settings, Theme* changes nothing | It followed the system until now | Choose once more |
 | The list on the left has no lessons | It shows `my-work/` | Its folder sign, then `notebooks` |
 | Someone is far ahead | They know AWS | Ask them for a second right answer to the lab's last task |
 | Someone edits a lesson | Lessons are read-only | *File, Save Notebook As*, into `my-work/` |
