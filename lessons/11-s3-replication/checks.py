@@ -2,12 +2,12 @@
 
 import json
 import uuid
-from fnmatch import fnmatchcase
 from functools import cache
 
 import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 
+from kmscourse.cloud.authorization import Policies, Request, decide
 from kmscourse.lab import Wrong, task
 
 HOSPITAL, AWAY, HOME = "444455556666", "eu-west-1", "us-east-1"
@@ -459,19 +459,12 @@ def _no_more(work, here, statements):
         )
 
 
-def _patterns(value):
-    return [value] if isinstance(value, str) else value
-
-
-def _names(patterns, name):
-    return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
-
-
 def _covers_other_keys(statement, here):
     """Whether a statement holds for a key beside the two, of either account."""
     other = str(uuid.UUID(int=0))
     others = (f"{key.rpartition('/')[0]}/{other}" for key in (here.source_key, here.replica_key))
-    return any(_names(statement["Resource"], each) for each in others)
+    anything = {**statement, "Action": "kms:*"}
+    return any(_gives(anything, "Decrypt", each) for each in others)
 
 
 def _operations(statements, key):
@@ -481,14 +474,19 @@ def _operations(statements, key):
         "ReEncryptFrom",
         "ReEncryptTo",
     }
-    return {
-        name
-        for each in statements
-        if _names(each["Resource"], key)
-        for pattern in _patterns(each["Action"])
-        for name in known
-        if fnmatchcase(f"kms:{name}".lower(), pattern.lower())
-    }
+    return {name for name in known if any(_gives(each, name, key) for each in statements)}
+
+
+def _gives(statement, name, key):
+    """Whether a statement gives a role a permission for a key, whatever its condition wants."""
+    account, role = (f"arn:aws:iam::123456789012:{each}" for each in ("root", "role/radiology"))
+    bare = {part: value for part, value in statement.items() if part != "Condition"}
+    iam, key_policy = (
+        {"Version": "2012-10-17", "Statement": each}
+        for each in (bare, _allow("kms:*", Principal={"AWS": account}))
+    )
+    policies = Policies(identity=[iam], resource=key_policy)
+    return decide(Request(role, f"kms:{name}", key), policies).allowed
 
 
 # --- 4 key policy ---------------------------------------------------------------------------------
