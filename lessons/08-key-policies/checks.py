@@ -80,11 +80,17 @@ def _beyond(client, who, key, blob, policy, needed):
     return None
 
 
-def _not_needed(statement, needed):
-    """The actions of a statement that nobody needs, told. NotAction names all but a few."""
+_ENVELOPES = {"kms:generatedatakey", "kms:generatedatakey*", "kms:decrypt", "kms:describekey"}
+
+
+def _not_needed(statement):
+    """The actions of a statement that no service with envelopes needs, told.
+
+    NotAction names all but a few.
+    """
     actions = statement.get("Action", "NotAction")
     actions = [actions] if isinstance(actions, str) else actions
-    return ", ".join(each for each in actions if each.lower() not in needed)
+    return ", ".join(each for each in actions if each.lower() not in _ENVELOPES)
 
 
 # ---------------------------------------------------------------- which document
@@ -716,8 +722,7 @@ def only_s3(work):
         _refusal(nosy.client("s3").get_object, **place),
         "Another user can read it through S3. Whom does the principal mean?",
     )
-    needed = {"kms:generatedatakey", "kms:generatedatakey*", "kms:decrypt", "kms:describekey"}
-    more = _not_needed(written, needed)
+    more = _not_needed(written)
     work.expect(not more, f"The statement allows more than S3 needs: {more}.")
 
 
@@ -835,8 +840,7 @@ def deputy(work):
             f"The statement lets in others, too. Its principal should be {_CLOUDTRAIL} alone.",
         )
         # Decrypt: AWS asks for it where the bucket has a Bucket Key.
-        needed = {"kms:generatedatakey", "kms:generatedatakey*", "kms:decrypt", "kms:describekey"}
-        more = _not_needed(written, needed)
+        more = _not_needed(written)
         work.expect(not more, f"CloudTrail may do more than it needs with this key: {more}.")
 
 
