@@ -21,6 +21,9 @@ Check = Callable[[Work], None]
 SECONDS = 5.0
 """How long a learner's function may run at each call, unless its task says otherwise."""
 
+CLI_SECONDS = 20
+"""For a task whose answer may call the AWS CLI, which takes its time to start."""
+
 
 class TaskError(ValueError):
     """A lesson's checks cannot be used as they are written. For its author, not for a learner."""

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmscourse.lab import Wrong, task
+from kmscourse.lab.tasks import CLI_SECONDS
 
 CONTEXT = {"sample": "blood-17"}
 HMAC = {"KeySpec": "HMAC_384", "KeyUsage": "GENERATE_VERIFY_MAC"}
-_CLI = 20  # seconds: an answer may call the AWS CLI, which takes its time to start
 
 
 def _key(**how):
@@ -117,7 +117,7 @@ _UNLESS_REFUSED = """            known = ("UnsupportedOperationException", "Acce
 @task(
     "everywhere",
     minutes=6,
-    seconds=2 * _CLI,  # two calls for each of five keys
+    seconds=2 * CLI_SECONDS,  # two calls for each of five keys
     asks="`rotate_everywhere(kms, key_ids, days)`: the list of key ids that cannot rotate by themselves",
     hints=[
         "Which three properties in DescribeKey's answer decide whether a key can rotate by itself?",
@@ -248,7 +248,7 @@ _NOW = """def rotate_now(kms, key_id):
 @task(
     "now",
     minutes=3,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`rotate_now(kms, key_id)`: how many rotations on demand are left",
     hints=[
         "Which call rotates at once, and which one lists what has been?",
@@ -437,7 +437,7 @@ _ALIAS = """def rotate_by_hand(kms, alias):
 @task(
     "alias",
     minutes=3,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`rotate_by_hand(kms, alias)`: the id of the key that the alias names now",
     hints=[
         "The new key has to be like the old one. Which call tells you what the old one is like?",
@@ -536,7 +536,7 @@ def renew(*given):
 @task(
     "renew",
     minutes=3,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`renew(kms, key_id, wrapped_keys, context)`: the list of wrapped keys under the current material",
     hints=[
         "Rotation changed nothing that is stored. Which call decrypts and encrypts inside AWS KMS?",
@@ -737,7 +737,7 @@ _COST = """def monthly_cost(kms, key_id):
 @task(
     "cost",
     minutes=4,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`monthly_cost(kms, key_id)`: US dollars a month",
     hints=[
         "How often has the key been rotated, and how many of these rotations are paid for?",

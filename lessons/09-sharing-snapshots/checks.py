@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from kmscourse import cloud
 from kmscourse.lab import Wrong, task
+from kmscourse.lab.tasks import CLI_SECONDS
 
 REGION = "us-east-1"
-_CLI = 20  # seconds: an answer may call the AWS CLI, which takes its time to start
 
 
 def _secret():
@@ -254,7 +254,7 @@ _SHARE = """def share_snapshot(ec2, snapshot_id, key, target):
     "share",
     practises=["09.share", "09.own-key", "09.not-aws-managed"],
     minutes=4,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`share_snapshot(ec2, snapshot_id, key, target)`: the id of the snapshot that is shared",
     hints=[
         "What lies under the AWS managed key cannot be shared. What could be shared in its place?",
@@ -655,7 +655,7 @@ _THREE_FIRST = """def missing_step(ec2, kms, snapshot_id, target):
     "missing",
     practises=["09.own-key", "09.key-policy", "09.share", "09.not-aws-managed"],
     minutes=6,
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     asks="`missing_step(ec2, kms, snapshot_id, target)`: 1, 2, 3 or None",
     hints=[
         "Three questions, in the order of the steps. Which call answers each?",

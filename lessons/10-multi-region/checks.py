@@ -8,10 +8,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from kmscourse.lab import Wrong, task
+from kmscourse.lab.tasks import CLI_SECONDS
 
 HOME, AWAY, THIRD = "eu-central-1", "ap-southeast-2", "ca-central-1"
 CONTEXT, ANOTHER = {"patient": "4711"}, {"patient": "4712"}
-_CLI = 20  # seconds: an answer may call the AWS CLI, which takes its time to start
 
 
 def _client(service, region):
@@ -77,7 +77,7 @@ _REPLICATE = """def replicate(kms, key_arn, region):
     why="Key policies are never copied. A replica without one of its own gets the default policy, and "
     "whoever has kms:Decrypt by IAM reads there what they cannot read at home.",
     practises=["10.primary-and-replicas", "10.managed-independently"],
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     wrong=[
         Wrong(
             _REPLICATE.replace(", Policy=policy", ""),
@@ -263,7 +263,7 @@ def related(work):
     why="Nothing was encrypted again and nothing crossed the sea: the call was as short as any other, and "
     "it works while the other Region is down.",
     practises=["10.encrypt-here-decrypt-there", "10.no-cross-region-call"],
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     wrong=[
         Wrong(
             'def open_nearby(region, ciphertext, context):\n    return client("kms", HOME).decrypt('
@@ -346,7 +346,7 @@ _MOVE = """def make_portable(kms, ciphertext, multi_region_key, context):
     why="Multi-Region is decided when a key is made. What lies under other keys has to be moved once, and "
     "then travels freely.",
     practises="10.use-cases",
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     wrong=[
         Wrong(
             "def make_portable(kms, ciphertext, multi_region_key, context):\n    return ciphertext",
@@ -725,7 +725,7 @@ _FAILOVER = """def decrypt_anywhere(clients, ciphertext, context):
     why="A refusal is an answer. A program that takes it for an outage asks one Region after another "
     "until some forgotten key policy says yes.",
     practises=["10.use-cases", "10.no-cross-region-call"],
-    seconds=_CLI,
+    seconds=CLI_SECONDS,
     wrong=[
         Wrong(
             "def decrypt_anywhere(clients, ciphertext, context):\n    return clients[0].decrypt("
