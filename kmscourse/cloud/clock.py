@@ -9,6 +9,11 @@ from datetime import UTC, datetime, timedelta
 SEEDED_START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
+def written(time: datetime) -> str:
+    """A time in UTC as AWS writes it into records and conditions: 2026-11-23T09:00:00Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Clock:
     """What time it is in the simulated AWS, always in UTC.
 

@@ -22,6 +22,7 @@ from botocore.compat import HTTPHeaders
 
 from kmscourse.cloud import protocol
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.clock import written
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
 from kmscourse.cloud.protocol import Response
@@ -64,7 +65,7 @@ class LogDelivery:
     def _deliver(self, trail: Any, now: datetime) -> None:
         seen = self._delivered.get(trail.arn, 0)
         self._delivered[trail.arn] = len(self._trail)
-        started = trail.status.started.strftime("%Y-%m-%dT%H:%M:%SZ")
+        started = written(trail.status.started)
         records = [
             record
             for record in self._trail.events(account=trail.account_id, after=seen)

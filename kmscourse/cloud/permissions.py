@@ -14,6 +14,7 @@ from typing import Any
 from kmscourse.cloud import moto_door, organization
 from kmscourse.cloud.authorization import Decision, NamedPolicy, Policies, Request, decide
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.clock import written
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
 from kmscourse.cloud.organization import Membership
@@ -220,7 +221,7 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
         "aws:ViaAWSService": str(bool(call.via)).lower(),
         "aws:RequestedRegion": call.region,
         "aws:SecureTransport": str(call.secure).lower(),
-        "aws:CurrentTime": call.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:CurrentTime": written(call.time),
         "aws:EpochTime": str(int(call.time.timestamp())),
         "aws:SourceIp": call.source_ip,
     }
@@ -234,7 +235,7 @@ def _global_context(call: Call) -> dict[str, str | list[str]]:
             )
     if caller.issued_at is not None:
         # Source: IAM User Guide, "Revoke IAM role temporary security credentials".
-        context["aws:TokenIssueTime"] = caller.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        context["aws:TokenIssueTime"] = written(caller.issued_at)
     if caller.kind == "IAMUser":
         context["aws:username"] = caller.name
     if call.via:

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.clock import written
 from kmscourse.cloud.errors import AWSError
 from kmscourse.cloud.identity import Principal
 from kmscourse.cloud.randomness import Randomness
@@ -100,7 +101,7 @@ class Trail:
         record: dict[str, Any] = {
             "eventVersion": "1.11",
             "userIdentity": _identity(call),
-            "eventTime": call.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventTime": written(call.time),
             "eventSource": f"{call.service}.amazonaws.com",
             "eventName": call.operation,
             "awsRegion": call.region,
@@ -206,7 +207,7 @@ class Trail:
             since: only what happened at or after this time (UTC).
             after: leave out this many of the first records; ``len(aws.trail)`` from earlier on.
         """
-        stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else ""
+        stamp = written(since) if since else ""
         return Events(
             record
             for record in self._records[after:]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kmscourse.cloud.call import Call
+from kmscourse.cloud.clock import written
 from kmscourse.cloud.kms.keys import Key
 
 #: Parameters of one operation or another that are condition keys as they stand.
@@ -76,7 +77,7 @@ def of_request(
     elif call.operation in _SYMMETRIC:
         context.setdefault("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
     if "ValidTo" in parameters:
-        context["kms:ValidTo"] = parameters["ValidTo"].strftime("%Y-%m-%dT%H:%M:%SZ")
+        context["kms:ValidTo"] = written(parameters["ValidTo"])
     if call.operation in _FOR_A_SERVICE:
         context["kms:GrantIsForAWSResource"] = str(bool(call.via)).lower()
     if encryption_context is None:
