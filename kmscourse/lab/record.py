@@ -142,7 +142,7 @@ def own_name(home: Path | None = None) -> str:
     drawn = secrets.token_hex(4)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{drawn}\n", encoding="utf-8")
+        atomic.replace(path, f"{drawn}\n")
     return drawn
 
 
