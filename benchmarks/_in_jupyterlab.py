@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.browser.jupyter import Desk, find_browser, start_chromium, start_jupyterlab
+from tests.browser.jupyter import (
+    Desk,
+    find_browser,
+    start_chromium,
+    start_jupyterlab,
+    write_notebook,
+)
 
 # Waits for what is watched to say something new, then for the frame that shows it to be painted.
 MEASURE = """
@@ -54,14 +58,9 @@ def opened(*cells: str) -> Iterator[Desk]:
         start_jupyterlab(Path(folder)) as server,
         start_chromium(browser_path) as browser,
     ):
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-        )
-        nbformat.write(notebook, server.root / "bench.ipynb")
         desk = Desk(browser.new_page(viewport={"width": 1280, "height": 1600}), server)
         desk.watch()
-        desk.open("bench.ipynb")
+        desk.open(write_notebook(server.root, "bench.ipynb", *cells))
         desk.run_all()
         yield desk
         complaints = desk.complaints

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import asdict
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kmscourse.cloud.estimate import ENCRYPTION, TIERS, Design, break_even
 from kmscourse.views import CostExplorer
 from kmscourse.views.cost import amounts, price_list
-from tests.browser.jupyter import Desk
+from tests.browser.jupyter import Desk, write_notebook
 
 SHOW = """
 from kmscourse.cloud.estimate import Design
@@ -87,12 +86,7 @@ def test_the_browser_reckons_what_python_reckons(chromium: Browser) -> None:
 @pytest.fixture
 def opened(desk: Desk) -> Desk:
     """A notebook with a cost explorer, run, and a cell that asks what Python makes of it."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(SHOW.strip()), nbformat.v4.new_code_cell(ASK)],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, desk.server.root / "cost.ipynb")
-    desk.open("cost.ipynb")
+    desk.open(write_notebook(desk.server.root, "cost.ipynb", SHOW, ASK))
     desk.run_all()
     desk.page.locator(".cost").nth(1).wait_for()
     return desk

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -19,7 +18,7 @@ from kmscourse.exam.questions import Question
 from kmscourse.exam.sittings import Sitting, Sittings
 from kmscourse.views._asked import Seen
 from kmscourse.views.mock import MockExam
-from tests.browser.conftest import PROJECT, Desk
+from tests.browser.jupyter import PROJECT, Desk, write_notebook
 from tests.browser.quiz_page import open_quiz
 from tests.browser.test_quiz import _luminance
 
@@ -248,15 +247,8 @@ def test_in_jupyterlab_a_mock_exam_over_a_reload_to_the_report(desk: Desk, resul
     home.mkdir()
     (home / "lessons").symlink_to(PROJECT / "lessons")
     begin = f"import os\nos.environ['KMSCOURSE_HOME'] = {str(home)!r}\nfrom kmscourse import exam\n"
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell(begin + 'exam.mock("SCS-C03", 12, seed="tab")'),
-            nbformat.v4.new_code_cell("exam.report()"),
-        ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, desk.server.root / "mock.ipynb")
-    desk.open("mock.ipynb")
+    mock = begin + 'exam.mock("SCS-C03", 12, seed="tab")'
+    desk.open(write_notebook(desk.server.root, "mock.ipynb", mock, "exam.report()"))
     desk.run_all()
     page, keyboard = desk.page, desk.page.keyboard
     exam = page.locator(".kv-mock")

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kmscourse.views.quiz import Choice, Item, Quiz
-from tests.browser.conftest import PROJECT, Desk
+from tests.browser.jupyter import PROJECT, Desk, write_notebook
 from tests.browser.quiz_page import open_quiz
 
 
@@ -209,18 +208,12 @@ def test_in_jupyterlab_answers_are_there_again_after_a_reload(desk: Desk, result
     home = desk.server.root / "quiz-home"
     home.mkdir()
     (home / "lessons").symlink_to(PROJECT / "lessons")
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell(
-                f"import os\nos.environ['KMSCOURSE_HOME'] = {str(home)!r}\n"
-                "from kmscourse import exam\nexam.check_yourself('05-envelopes')"
-            ),
-            nbformat.v4.new_code_cell("from kmscourse import facts\nfacts.get('ROT-01')"),
-        ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    quiz_cell = (
+        f"import os\nos.environ['KMSCOURSE_HOME'] = {str(home)!r}\n"
+        "from kmscourse import exam\nexam.check_yourself('05-envelopes')"
     )
-    nbformat.write(notebook, desk.server.root / "quiz.ipynb")
-    desk.open("quiz.ipynb")
+    fact_cell = "from kmscourse import facts\nfacts.get('ROT-01')"
+    desk.open(write_notebook(desk.server.root, "quiz.ipynb", quiz_cell, fact_cell))
     desk.run_all()
     page = desk.page
     quiz = page.locator(".kv-quiz")

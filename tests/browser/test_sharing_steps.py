@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import nbformat
-
-from tests.browser.conftest import Desk
+from tests.browser.jupyter import Desk, write_notebook
 
 CELLS = [
     """
@@ -36,12 +34,7 @@ ALLOW = "accounts.kms.put_key_policy(KeyId=key, Policy=shared_policy())['Respons
 def test_the_steps_fill_in_and_open_by_keyboard(desk: Desk, results) -> None:
     page = desk.page
     page.set_viewport_size({"width": 1400, "height": 1500})
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source.strip()) for source in [*CELLS, "'below'"]],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, desk.server.root / "sharing.ipynb")
-    desk.open("sharing.ipynb")
+    desk.open(write_notebook(desk.server.root, "sharing.ipynb", *CELLS, "'below'"))
     desk.run_all()
     view = page.locator(".share")
     view.wait_for()
